@@ -1,0 +1,44 @@
+# What a fresh clone needs first: `make image` and `make test` set everything up by themselves.
+# Needs make, npm and any Node from 20 on; Node 24, which runs Osmith, comes with `npm ci`.
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: help setup image test lint format bench clean
+
+help:
+	@echo 'make image    set up, build the default system into out/, boot it'
+	@echo 'make test     set up, lint, check types, run all tests'
+	@echo 'make setup    install the dependencies and what the host lacks'
+	@echo 'make bench    measure side by side with mmdebstrap (BENCH=--help)'
+	@echo 'make lint | format | clean'
+
+setup: node_modules/.package-lock.json
+	@./osmith doctor --fix --quiet
+
+# npm writes this file at the end of an installation.
+node_modules/.package-lock.json: package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node 20 or newer with npm' >&2; exit 2; }
+	npm ci --no-fund --no-audit
+	@touch $@
+
+image: setup
+	./osmith build
+	./osmith vm --until-up
+
+test: setup lint
+	vitest run --reporter=default --reporter=./test/summary-reporter.ts
+
+lint: node_modules/.package-lock.json
+	eslint .
+	prettier --check --log-level warn .
+	tsc --noEmit
+
+format: node_modules/.package-lock.json
+	prettier --write --log-level warn .
+	eslint --fix .
+
+bench: setup
+	node bench/run.ts
+
+clean:
+	rm -rf out out.old-*
