@@ -1,0 +1,108 @@
+/**
+ * The attributes that choose configuration files. A workspace says in `config/schema.ini` which there are, in
+ * which order their files load, and what they are when the user names none:
+ *     [attributes]
+ *     order = product branch arch platform personality
+ *     product = appliance
+ *     [attributes product=appliance]
+ *     branch = deb
+ * The second section holds only where product is appliance. What a workspace does not say is as the Endless
+ * builder has it.
+ */
+import { OsmithError, type Where } from '../errors.ts';
+import { type Fault, faultsError } from './fault.ts';
+import type { SchemaText } from './schema.ts';
+import { words } from './text.ts';
+import type { Attributes } from './types.ts';
+
+const ORDER = ['product', 'branch', 'arch', 'platform', 'personality'];
+const NEEDED = ['product', 'branch', 'arch'];
+const DEFAULTS: Attributes = { product: 'eoscustom', branch: 'master', personality: 'base' };
+
+/** Debian's names for machines, by the names that Node has for them. */
+const ARCHITECTURES: Attributes = { x64: 'amd64', arm64: 'arm64', ia32: 'i386' };
+
+export interface AttributeChoice {
+  order: string[];
+  values: Attributes;
+}
+
+/** `machine` is the host's, as in `process.arch`. */
+export function resolveAttributes(
+  given: Partial<Attributes>,
+  text: SchemaText,
+  machine: string,
+): AttributeChoice {
+  const order = attributeOrder(text);
+  checkNames(given, order);
+  const values: Attributes = {};
+  for (const name of order) {
+    const value = chosen(given, name) ?? fallback(name, values, text, machine);
+    if (value === undefined)
+      throw usage(`No ${name} is given`, `Use --${name}, or set it in [attributes] of schema.ini`);
+    checkValue(name, value);
+    values[name] = value;
+  }
+  return { order, values };
+}
+
+/** An empty platform is no platform, so that scripts can hand on a variable that may be empty. */
+function chosen(given: Partial<Attributes>, name: string): string | undefined {
+  return name === 'platform' && given[name] === '' ? undefined : given[name];
+}
+
+function attributeOrder(text: SchemaText): string[] {
+  const line = text.get('attributes')?.get('order');
+  if (line === undefined) return ORDER;
+  const order = words(line.value);
+  const where: Where = { file: line.file, line: line.line };
+  const bad = order.filter((name, index) => !/^[a-z][a-z0-9]*$/u.test(name) || order.indexOf(name) < index);
+  const missing = NEEDED.filter((name) => !order.includes(name));
+  const faults: Fault[] = [
+    ...bad.map((name) => ({ message: `Attribute ${name} cannot be used`, hint: NAME_HINT, where })),
+    ...missing.map((name) => ({ message: `The order of attributes lacks ${name}`, where })),
+  ];
+  const [first, ...rest] = faults;
+  if (first !== undefined) throw faultsError([first, ...rest]);
+  return order;
+}
+
+const NAME_HINT = 'Names are lower-case letters and digits, each once';
+
+function checkNames(given: Partial<Attributes>, order: string[]): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && !order.includes(name)) {
+      throw usage(`This workspace has no attribute ${name}`, `It has ${order.join(', ')}`);
+    }
+  }
+}
+
+function fallback(name: string, known: Attributes, text: SchemaText, machine: string): string | undefined {
+  const special = Object.entries(known).map(([other, value]) => `attributes ${other}=${value}`);
+  const declared = ['attributes', ...special].flatMap((section) => text.get(section)?.get(name)?.value ?? []);
+  if (declared.length > 0) return declared.at(-1);
+  if (name === 'platform') return known['arch'];
+  if (name !== 'arch') return DEFAULTS[name];
+  if (ARCHITECTURES[machine] !== undefined) return ARCHITECTURES[machine];
+  throw new OsmithError('E_HOST', `Machine ${machine} is not supported`, { hint: 'Name one with --arch' });
+}
+
+/** Values become parts of file names. */
+function checkValue(name: string, value: string): void {
+  const good = /^[^\s/\\\p{Cc}-][^\s/\\\p{Cc}]*$/u.test(value) && value !== '.' && value !== '..';
+  if (!good) {
+    throw usage(
+      `${name} cannot be ${JSON.stringify(value)}`,
+      'Use a name without spaces and slashes that does not start with -',
+    );
+  }
+}
+
+function usage(message: string, hint: string): OsmithError {
+  return new OsmithError('E_USAGE', message, { hint });
+}
+
+/** Branch without its last component: `eos3.8` gives `eos3`, `master` itself. */
+export function seriesOf(branch: string): string {
+  return branch.replace(/\.[^.]*$/u, '');
+}
