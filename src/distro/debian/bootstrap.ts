@@ -1,0 +1,51 @@
+/** The minimum viable system, by mmdebstrap from the package files that were resolved: without network. */
+import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isForeign } from '../../run/emulation.ts';
+import type { StepContext, Tree } from '../../steps/types.ts';
+import type { PackageList, Source } from '../types.ts';
+import { aptError } from './errors.ts';
+
+/** A flat repository (sources.list(5), "exact path") of the package files, which are at `packages`. */
+export async function writeRepository(work: string, list: PackageList, packages: string): Promise<void> {
+  const dir = join(work, 'repo');
+  await mkdir(dir, { recursive: true });
+  await writeFile(join(dir, 'Packages'), list.index);
+  await symlink(packages, join(dir, 'packages'));
+}
+
+/** Where the system is put together: an empty tree, which is thrown away. Syncing, which dpkg does a lot, costs nothing there. */
+const SCRATCH = '/scratch';
+
+export async function bootstrap(
+  context: StepContext<Source & { include: string[] }>,
+  list: PackageList,
+): Promise<Tree> {
+  const { arch, include } = context.params;
+  await writeRepository(context.work, list, '/in/packages');
+  await copyFile(context.path('sources'), join(context.work, 'sources.list'));
+  const options = [
+    '--mode=root',
+    '--variant=minbase',
+    '--format=tar',
+    `--architectures=${arch}`,
+    '--skip=check/qemu,check/signed-by',
+    ...(include.length === 0 ? [] : [`--include=${include.join(',')}`]),
+    // The sources of the finished system are the distribution's, not the local files it was made of.
+    '--customize-hook=cp /work/sources.list "$1/etc/apt/sources.list"',
+    '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
+  ];
+  const place = ['', '/work/root.tar', 'deb [trusted=yes] copy:/work/repo ./'];
+  try {
+    await context.exec({
+      argv: ['mmdebstrap', ...options, ...place],
+      env: { TMPDIR: SCRATCH, DEBIAN_FRONTEND: 'noninteractive' },
+      trees: { [SCRATCH]: { tree: { layers: [] }, writable: true } },
+      ...(isForeign(arch) ? { arch } : {}),
+    });
+  } catch (error) {
+    throw aptError(error, context.params);
+  }
+  context.progress('storing the tree');
+  return context.importTar('root.tar');
+}
