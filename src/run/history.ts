@@ -1,0 +1,31 @@
+/** What went into each step's key in the last build: lets `plan` say why a step will run and how long it may take. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Plan, Step } from '../plan/types.ts';
+import { fileName, type KeyParts } from './key.ts';
+import { writeAtomic, type Store } from './store.ts';
+
+export interface LastRun {
+  key: string;
+  parts: KeyParts;
+  /** Milliseconds. */
+  ms: number;
+}
+
+function path(store: Store, plan: Plan, step: Step): string {
+  return join(store.dir, 'last', plan.name, `${fileName(step.id)}.json`);
+}
+
+export async function rememberParts(store: Store, plan: Plan, step: Step, last: LastRun): Promise<void> {
+  if ((await lastRun(store, plan, step))?.key === last.key) return;
+  // Where it cannot be written, only an explanation is lost.
+  await writeAtomic(path(store, plan, step), JSON.stringify(last)).catch(() => {});
+}
+
+export async function lastRun(store: Store, plan: Plan, step: Step): Promise<LastRun | undefined> {
+  try {
+    return JSON.parse(await readFile(path(store, plan, step), 'utf8')) as LastRun;
+  } catch {
+    return undefined; // never built here, or unreadable
+  }
+}

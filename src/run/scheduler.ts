@@ -1,0 +1,107 @@
+/** Runs a plan: every step once its inputs are there, several at a time, none whose result the store has. */
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
+import { now } from '../env.ts';
+import { OsmithError, toOsmithError } from '../errors.ts';
+import { isStepInput, type Plan, type Step } from '../plan/types.ts';
+import type { Emit } from '../report/events.ts';
+import { stepCode } from '../steps/registry.ts';
+import type { Environment, Job } from './context.ts';
+import { executeStep } from './execute.ts';
+import { rememberParts } from './history.ts';
+import { keyParts, stepKey } from './key.ts';
+import { openScratch, cleanStale, type Scratch } from './scratch.ts';
+import { lookup, type Result, type Store } from './store.ts';
+
+export interface RunOptions {
+  store: Store;
+  workspace: string;
+  emit: Emit;
+  signal: AbortSignal;
+  /** Runs these steps again though the store has their results, to see what is new outside. */
+  again?: (step: Step) => boolean;
+  onFailure?: (job: Job, error: OsmithError, environment: Environment) => Promise<void>;
+}
+
+/** Steps that a step waits for. */
+export function dependencies(step: Step): string[] {
+  const ids = Object.values(step.inputs).flatMap((input) => (isStepInput(input) ? [input.step] : []));
+  return [...new Set(step.tools === undefined ? ids : [...ids, step.tools])];
+}
+
+/** Runs all steps; results by step id. The first failure stops the others and is thrown. */
+export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<string, Result>> {
+  const { store, emit } = options;
+  const start = now();
+  const results = new Map<string, Result>();
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const limit = pLimit(Math.max(2, availableParallelism()));
+  let scratch: Promise<Scratch> | undefined;
+  let ran = 0;
+  let cached = 0;
+
+  // Scratch space is made when the first step really runs: a build with nothing to do touches nothing.
+  async function environment(): Promise<Environment> {
+    scratch ??= openScratch(store, signal);
+    const { dir } = await scratch;
+    return { store, scratch: dir, workspace: options.workspace, results, signal };
+  }
+
+  async function runOne(step: Step): Promise<void> {
+    signal.throwIfAborted();
+    const parts = keyParts(step, stepCode(step), results, plan.epoch);
+    if (parts === undefined)
+      throw new OsmithError('E_INTERNAL', `An input of ${step.id} names an output that no step makes`);
+    const key = stepKey(parts);
+    const again = options.again?.(step) ?? false;
+    const found = again ? undefined : await lookup(store, key);
+    if (found !== undefined && 'result' in found) {
+      results.set(step.id, found.result);
+      cached += 1;
+      emit({ type: 'step-cached', step: step.id, stage: step.stage });
+      await rememberParts(store, plan, step, { parts, key, ms: found.result.ms });
+      return;
+    }
+    const env = await environment();
+    const { onFailure } = options;
+    const done = await executeStep(env, {
+      ...{ plan, step, key, parts, emit, again },
+      ...(onFailure && { onFailure: (job, error) => onFailure(job, error, env) }),
+    });
+    results.set(step.id, done.result);
+    if (done.ran) ran += 1;
+    else {
+      cached += 1;
+      emit({ type: 'step-cached', step: step.id, stage: step.stage });
+    }
+  }
+
+  emit({ type: 'run-start', total: plan.steps.length });
+  const running = new Map<string, Promise<void>>();
+  for (const step of plan.steps) {
+    const before = dependencies(step).map((id) => running.get(id)!);
+    running.set(
+      step.id,
+      Promise.all(before).then(() => limit(() => runOne(step))),
+    );
+  }
+  const all = [...running.values()];
+  let first: unknown;
+  for (const promise of all)
+    promise.catch((error: unknown) => {
+      first ??= error;
+      failed.abort();
+    });
+  await Promise.allSettled(all);
+  if (scratch !== undefined) {
+    const opened = await scratch.catch(() => undefined);
+    await opened?.release();
+    if (!options.signal.aborted) await cleanStale(store);
+  }
+  emit({ type: 'run-end', ok: first === undefined, ms: now() - start, ran, cached });
+  if (options.signal.aborted)
+    throw new OsmithError('E_INTERRUPTED', 'Stopped; the store keeps what was finished');
+  if (first !== undefined) throw toOsmithError(first);
+  return results;
+}
