@@ -1,0 +1,54 @@
+/** Steps that say what a build is made of and what it made. */
+import type { Config } from '../config/index.ts';
+import { kernelCmdline } from './package.ts';
+import { isStepInput, type Artifact, type Step, type StepInput } from './types.ts';
+
+export interface ManifestRequest {
+  config: Config;
+  name: string;
+  artifacts: Artifact[];
+  /** The finished tree. */
+  root: StepInput;
+  hooks: Step[];
+  tools: { tools?: string };
+}
+
+/** Digests of the workspace's files that went into steps, by path. */
+function sourceDigests(steps: Step[]): Record<string, string> {
+  const inputs = steps.flatMap((step) => Object.values(step.inputs));
+  const sources = inputs.flatMap((input) =>
+    isStepInput(input) ? [] : [[input.source, input.digest] as const],
+  );
+  return Object.fromEntries(sources);
+}
+
+export function manifestSteps({ config, name, artifacts, root, hooks, tools }: ManifestRequest): Step[] {
+  const inputName = (index: number) => `artifact${index}`;
+  const stage = 'manifest';
+  return [
+    {
+      ...{ id: 'manifest/packages', kind: 'inventory', stage, ...tools },
+      params: { distro: config.get('bootstrap', 'distro') },
+      inputs: { root },
+    },
+    {
+      ...{ id: 'manifest/manifest', kind: 'manifest', stage },
+      params: {
+        name,
+        variant: config.attributes,
+        cmdline: kernelCmdline(config),
+        artifacts: Object.fromEntries(artifacts.map((artifact, index) => [artifact.name, inputName(index)])),
+        sources: sourceDigests(hooks),
+      },
+      inputs: {
+        packages: { step: 'manifest/packages', output: 'packages' },
+        kernel: { step: 'package/boot-files', output: 'vmlinuz' },
+        base: { step: 'bootstrap/resolve', output: 'base' },
+        extra: { step: 'bootstrap/resolve', output: 'extra' },
+        ...Object.fromEntries(
+          artifacts.map(({ step, output }, index) => [inputName(index), { step, output }]),
+        ),
+      },
+    },
+  ];
+}

@@ -1,0 +1,90 @@
+/** Plans of the shipped workspace: pure, stable, and only what the artifacts need. */
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadConfig } from '../config/index.ts';
+import { canonicalJson } from '../run/key.ts';
+import { stepCode } from '../steps/registry.ts';
+import { makePlan } from './index.ts';
+import { isStepInput, type Plan } from './types.ts';
+
+const WORKSPACE = join(import.meta.dirname, '../../workspace');
+
+function plan(attributes: Record<string, string>, ...set: string[]): Plan {
+  return makePlan(loadConfig({ workspace: WORKSPACE, attributes, set }));
+}
+
+const VARIANTS = ['deb', 'deb12'].flatMap((branch) => ['amd64', 'arm64'].map((arch) => ({ branch, arch })));
+
+test.each(VARIANTS)('$branch $arch: the same every time, wherever it is made', (attributes) => {
+  const first = plan(attributes);
+  const cwd = process.cwd();
+  process.chdir('/');
+  try {
+    expect(plan(attributes)).toEqual(first);
+  } finally {
+    process.chdir(cwd);
+  }
+  // Plain data: it can be printed, sent and read again.
+  expect(JSON.parse(JSON.stringify(first))).toEqual(first);
+  expect(canonicalJson(first)).not.toContain(WORKSPACE);
+});
+
+test.each(VARIANTS)('$branch $arch: steps come after what they need, and each can run', (attributes) => {
+  const { steps, artifacts } = plan(attributes);
+  const before = new Set<string>();
+  for (const step of steps) {
+    const needed = Object.values(step.inputs).flatMap((input) => (isStepInput(input) ? [input.step] : []));
+    if (step.tools !== undefined) needed.push(step.tools);
+    expect([step.id, needed.filter((id) => !before.has(id))]).toEqual([step.id, []]);
+    expect(before.has(step.id)).toBe(false);
+    before.add(step.id);
+    expect(stepCode(step)).toMatch(/^[0-9a-f]{64}$/);
+  }
+  expect(artifacts.filter(({ step }) => !before.has(step))).toEqual([]);
+});
+
+test('only what the chosen formats need', () => {
+  const ids = (...formats: string[]) => {
+    const all = 'vmlinuz initrd chunks raw pxe'.split(' ').filter((name) => !formats.includes(name));
+    const { steps, artifacts } = plan({}, `image.formats_del=${all.join(' ')}`);
+    const made = steps.filter(({ stage }) => stage === 'package').map(({ id }) => id.replace('package/', ''));
+    return [made, artifacts.map(({ name }) => name.replace(/^osmith[^.]*\./, ''))];
+  };
+  expect(ids('vmlinuz')).toEqual([['boot-files'], ['vmlinuz', 'manifest.json']]);
+  expect(ids('initrd')).toEqual([
+    ['boot-files', 'root', 'initrd'],
+    ['initrd', 'manifest.json'],
+  ]);
+  expect(ids('raw')[0]).toEqual(['boot-files', 'root', 'initrd', 'disk']);
+});
+
+test('the network is open to finding packages only', () => {
+  const { steps } = plan({});
+  expect([...new Set(steps.filter(({ network }) => network).map(({ kind }) => kind))]).toEqual(['resolve']);
+});
+
+test('an option reaches the steps that it concerns, and no others', () => {
+  const changed = (option: string) => {
+    const [before, after] = [plan({ arch: 'amd64' }), plan({ arch: 'amd64' }, option)];
+    return after.steps
+      .filter((step, index) => canonicalJson(step) !== canonicalJson(before.steps[index]))
+      .map(({ id }) => id);
+  };
+  expect(changed('refine.hostname=other')).toEqual(['refine/25-hostname']);
+  expect(changed('image.title=Other')).toEqual(['package/disk', 'package/pxe']);
+  expect(changed('image.compression_level=1')).toEqual(['package/root']);
+  expect(changed('image.max_size=5G')).toEqual(['package/disk']);
+  expect(changed('tools.packages_add=less')).toEqual(['init/resolve', 'init/tree']);
+  expect(changed('vm.memory=4G')).toEqual([]);
+});
+
+test.each([
+  ['bootstrap.distro=nosuch', 'E_CONFIG', /nosuch/],
+  ['image.layout=nosuch', 'E_CONFIG', /layout nosuch/],
+  ['refine.hooks_add=25-hostnam', 'E_HOOK_MISSING', /no hook 25-hostnam in hooks\/refine/],
+  ['bootstrap.keyring=nosuch.gpg', 'E_CONFIG', /nosuch\.gpg/],
+  ['build.name=../x', 'E_CONFIG', /build\.name/],
+])('%s is told before any work', (option, code, message) => {
+  const error = { code, message: expect.stringMatching(message) as string };
+  expect(() => plan({ arch: 'amd64' }, option)).toThrow(expect.objectContaining(error));
+});

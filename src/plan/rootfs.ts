@@ -1,0 +1,75 @@
+/** Steps that make a root filesystem out of a distribution's packages. */
+import type { Config } from '../config/index.ts';
+import { sourceInput } from './source.ts';
+import type { Input, Step } from './types.ts';
+
+type Params = Step['params'];
+
+/** Distribution, suite, mirror and keys as a section of the configuration sets them. */
+export function packageSource(config: Config, section: string, arch: string): Params {
+  return {
+    distro: config.get(section, 'distro'),
+    suite: config.get(section, 'suite'),
+    arch,
+    components: config.list(section, 'components'),
+    mirror: config.find(section, 'mirror') ?? '',
+    keyring: config.find(section, 'keyring')?.trim() ? '/in/keyring' : '',
+  };
+}
+
+/** The key ring that a section names, as an input of `resolve`. */
+export function keyringInput(config: Config, section: string): Record<string, Input> {
+  const path = config.find(section, 'keyring')?.trim();
+  return path ? { keyring: sourceInput(config.workspace, path) } : {};
+}
+
+export interface RootfsRequest {
+  stage: string;
+  source: Params;
+  base: string[];
+  extra: string[];
+  keyring: Record<string, Input>;
+  tools: { tools?: string };
+}
+
+/** `STAGE/resolve`, `STAGE/fetch` and `STAGE/tree`: the minimum viable system. */
+export function bootstrapSteps({ stage, source, base, extra, keyring, tools }: RootfsRequest): Step[] {
+  const id = (name: string) => `${stage}/${name}`;
+  const list = { step: id('resolve'), output: 'base' };
+  const distro = source['distro']!;
+  return [
+    {
+      ...{ id: id('resolve'), kind: 'resolve', stage, ...tools, network: true },
+      params: { ...source, base, extra },
+      inputs: keyring,
+    },
+    { ...{ id: id('fetch'), kind: 'fetch', stage }, params: { distro }, inputs: { list } },
+    {
+      ...{ id: id('tree'), kind: 'bootstrap', stage, ...tools },
+      params: { ...source, include: base },
+      inputs: {
+        list,
+        sources: { step: id('resolve'), output: 'sources' },
+        packages: { step: id('fetch'), output: 'packages' },
+      },
+    },
+  ];
+}
+
+/** `STAGE/fetch` and `STAGE/packages`: further packages on the tree that `from/tree` made. */
+export function installSteps(stage: string, from: string, { source, extra, tools }: RootfsRequest): Step[] {
+  const list = { step: `${from}/resolve`, output: 'extra' };
+  const distro = source['distro']!;
+  return [
+    { ...{ id: `${stage}/fetch`, kind: 'fetch', stage }, params: { distro }, inputs: { list } },
+    {
+      ...{ id: `${stage}/packages`, kind: 'install', stage, ...tools },
+      params: { ...source, packages: extra },
+      inputs: {
+        base: { step: `${from}/tree`, output: 'tree' },
+        list,
+        packages: { step: `${stage}/fetch`, output: 'packages' },
+      },
+    },
+  ];
+}

@@ -1,0 +1,34 @@
+/** Files and directories of the workspace as inputs of steps. */
+import { createHash } from 'node:crypto';
+import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { OsmithError } from '../errors.ts';
+import type { SourceInput } from './types.ts';
+
+function digestInto(hash: ReturnType<typeof createHash>, root: string, path: string): void {
+  const info = lstatSync(path);
+  const name = relative(root, path);
+  if (info.isDirectory()) {
+    hash.update(`d ${name}\0`);
+    for (const entry of readdirSync(path).sort()) digestInto(hash, root, join(path, entry));
+  } else if (info.isSymbolicLink()) hash.update(`l ${name}\0${readlinkSync(path)}\0`);
+  else {
+    const content = readFileSync(path);
+    hash.update(`f ${name}\0${info.mode & 0o111 ? 'x' : '-'} ${content.length}\0`).update(content);
+  }
+}
+
+/** Digest over names, contents, links and executable bits; other modes and owners vary between checkouts. */
+export function sourceInput(workspace: string, path: string): SourceInput {
+  const hash = createHash('sha256');
+  const full = resolve(workspace, path);
+  try {
+    digestInto(hash, full, full);
+  } catch (cause) {
+    throw new OsmithError('E_WORKSPACE', `Cannot read ${path}: ${(cause as Error).message}`, {
+      cause,
+      where: { file: full },
+    });
+  }
+  return { source: path, digest: hash.digest('hex') };
+}

@@ -1,0 +1,20 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { loadDistro } from '../../distro/registry.ts';
+import { packageList, source } from '../../distro/types.ts';
+import { defineStep } from '../types.ts';
+
+const params = z.strictObject({ ...source, packages: z.array(z.string()) });
+
+export default defineStep<z.infer<typeof params>>({
+  kind: 'install',
+  summary: ({ packages }) => `Install ${packages.length} packages and what they need`,
+  params,
+  async run(context) {
+    const distro = await loadDistro(context.params.distro);
+    const list = packageList.parse(JSON.parse(await readFile(context.path('list'), 'utf8')));
+    await distro.install(context, list, context.tree('base'));
+    context.progress('storing the layer');
+    return { trees: { tree: await context.commit('/tree') } };
+  },
+});

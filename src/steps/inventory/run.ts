@@ -1,0 +1,23 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { loadDistro } from '../../distro/registry.ts';
+import { source } from '../../distro/types.ts';
+import { defineStep } from '../types.ts';
+
+const params = z.strictObject({ distro: source.distro });
+
+export default defineStep<z.infer<typeof params>>({
+  kind: 'inventory',
+  summary: () => 'List the installed packages',
+  params,
+  async run(context) {
+    const distro = await loadDistro(context.params.distro);
+    const extract = ['tar', '-x', '-C', '/work', '--no-same-owner', '-f', '-', '--', ...distro.databaseFiles];
+    const files = context.flatten(context.tree('root'), (path) => distro.databaseFiles.includes(path));
+    await context.exec({ argv: extract, stdin: files });
+    const packages = await distro.inventory((path) => readFile(join(context.work, path), 'utf8'));
+    await writeFile(join(context.work, 'packages.json'), `${JSON.stringify(packages)}\n`);
+    return { files: { packages: 'packages.json' } };
+  },
+});

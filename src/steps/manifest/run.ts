@@ -1,0 +1,46 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { defineStep } from '../types.ts';
+
+const params = z.strictObject({
+  name: z.string(),
+  variant: z.record(z.string(), z.string()),
+  /** Kernel command line, for those who install the system elsewhere. */
+  cmdline: z.string(),
+  /** Artifact file name to the name of the input that is its content. */
+  artifacts: z.record(z.string(), z.string()),
+  /** Digests of the workspace's files that went into the build. */
+  sources: z.record(z.string(), z.string()),
+});
+
+/** The format of manifest.json; raised when a reader must know of a change. */
+const VERSION = 1;
+
+export default defineStep<z.infer<typeof params>>({
+  kind: 'manifest',
+  summary: () => 'Write the manifest',
+  params,
+  async run(context) {
+    const { name, variant, cmdline, artifacts, sources } = context.params;
+    const packages = JSON.parse(await readFile(context.path('packages'), 'utf8')) as unknown;
+    const lists = { base: context.blob('base').digest, extra: context.blob('extra').digest };
+    const manifest = {
+      version: VERSION,
+      name,
+      ...variant,
+      variant,
+      epoch: context.epoch,
+      cmdline,
+      kernelVersion: context.facts('kernel')['kernelVersion'] ?? null,
+      artifacts: Object.entries(artifacts).map(([file, input]) => {
+        const { size, digest } = context.blob(input);
+        return { name: file, size, sha256: digest };
+      }),
+      packages,
+      inputs: { packageLists: lists, sources },
+    };
+    await writeFile(join(context.work, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+    return { files: { manifest: 'manifest.json' } };
+  },
+});

@@ -1,0 +1,60 @@
+/** Makes the archive of a TFTP directory from which machines start the system over the network. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { pack, type Pack } from 'tar-stream';
+import { z } from 'zod';
+import { efiNames } from '../../disk/efi.ts';
+import { netGrubConfig } from '../../disk/grub-config.ts';
+import { defineStep, type StepContext } from '../types.ts';
+
+const params = z.strictObject({
+  arch: z.enum(['amd64', 'arm64']),
+  /** Kernel command line. */
+  cmdline: z.string(),
+  title: z.string(),
+  /** Directory in which the signed network GRUB looks for grub.cfg, from the TFTP root. */
+  grubDir: z.string().default('grub'),
+});
+
+type Params = z.infer<typeof params>;
+
+/** Archive member to a file on the host, or to its content. */
+function members(context: StepContext<Params>): [name: string, source: { file: string } | Buffer][] {
+  const { arch, title, cmdline, grubDir } = context.params;
+  const names = efiNames(arch);
+  const file = (input: string) => ({ file: context.path(input) });
+  return [
+    [names.removable.toLowerCase(), file('shim')],
+    [names.grub, file('grubnet')],
+    [`${grubDir}/grub.cfg`, Buffer.from(netGrubConfig({ title, cmdline }))],
+    ['vmlinuz', file('vmlinuz')],
+    ['initrd', file('initrd')],
+  ];
+}
+
+async function add(tar: Pack, name: string, source: { file: string } | Buffer, mtime: Date): Promise<void> {
+  const size = Buffer.isBuffer(source) ? source.length : (await stat(source.file)).size;
+  const entry = tar.entry({ name, size, mode: 0o644, mtime, uid: 0, gid: 0 });
+  const content = Buffer.isBuffer(source) ? Readable.from([source]) : createReadStream(source.file);
+  await pipeline(content, entry);
+}
+
+export default defineStep<Params>({
+  kind: 'pxe',
+  summary: ({ title }) => `Make the network boot archive of ${title}`,
+  params,
+  async run(context) {
+    const tar = pack();
+    const mtime = new Date(context.epoch * 1000);
+    const written = pipeline(tar, createWriteStream(join(context.work, 'pxe.tar')));
+    const { grubDir } = context.params;
+    tar.entry({ name: `${grubDir}/`, type: 'directory', mode: 0o755, mtime, uid: 0, gid: 0 });
+    for (const [name, source] of members(context)) await add(tar, name, source, mtime);
+    tar.finalize();
+    await written;
+    return { files: { file: 'pxe.tar' } };
+  },
+});

@@ -1,0 +1,48 @@
+/** Finds step kinds: one directory each, loaded when a step of the kind runs. */
+import { join } from 'node:path';
+import { OsmithError } from '../errors.ts';
+import type { Step } from '../plan/types.ts';
+import { codeVersion } from '../run/code-version.ts';
+import type { StepKind } from './types.ts';
+
+const KINDS = [
+  'resolve',
+  'fetch',
+  'bootstrap',
+  'install',
+  'hook',
+  'agent',
+  'filesystem',
+  'extract',
+  'initrd',
+  'chunks',
+  'disk',
+  'pxe',
+  'convert',
+  'inventory',
+  'manifest',
+];
+
+function modulePath(kind: string): string {
+  if (!KINDS.includes(kind)) throw new OsmithError('E_INTERNAL', `There is no step kind ${kind}`);
+  return join(import.meta.dirname, kind, 'run.ts');
+}
+
+/** Steps that work for a distribution depend on that distribution's adapter too. */
+function adapterPath(step: Step): string[] {
+  const distro = step.params['distro'];
+  return typeof distro === 'string' ? [join(import.meta.dirname, '..', 'distro', distro, 'index.ts')] : [];
+}
+
+/** What runs every step: the sandbox and the making of layers. */
+const ENGINE = join(import.meta.dirname, '..', 'run', 'context.ts');
+
+/** Version of the code that will run for a step. */
+export function stepCode(step: Step): string {
+  return codeVersion([modulePath(step.kind), ...adapterPath(step), ENGINE]);
+}
+
+export async function loadKind(kind: string): Promise<StepKind> {
+  const module = (await import(modulePath(kind))) as { default: StepKind };
+  return module.default;
+}
