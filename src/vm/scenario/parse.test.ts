@@ -1,0 +1,98 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { OsmithError } from '../../errors.ts';
+import { parseScenario } from './parse.ts';
+
+const SHIPPED = join(import.meta.dirname, '../../../workspace/scenarios');
+
+/** Faults as `line: message`. */
+function faults(text: string): string[] {
+  try {
+    parseScenario(text, 'x.yaml');
+  } catch (error) {
+    if (!(error instanceof OsmithError)) throw error;
+    return [error, ...(error.details.also ?? [])].map(
+      (each) => `${each.details.where?.line}: ${each.message}`,
+    );
+  }
+  return [];
+}
+
+describe('parseScenario', () => {
+  it.each(readdirSync(SHIPPED))('reads %s', (name) => {
+    const file = join(SHIPPED, name);
+    expect(parseScenario(readFileSync(file, 'utf8'), file).steps.length).toBeGreaterThan(1);
+  });
+
+  it('fills in what is left out', () => {
+    const text = `description: d
+firmware: uefi
+memory: 2G
+steps:
+  - boot
+  - up: { within: 10 }
+  - run: uname -r
+  - refused: kernel
+`;
+    expect(parseScenario(text, '/w/scenarios/mine.yaml')).toEqual({
+      ...{ name: 'mine', file: '/w/scenarios/mine.yaml', description: 'd', firmware: 'uefi', memory: 2048 },
+      ...{ arch: ['amd64', 'arm64'], boot: 'disk', alter: [] },
+      steps: [
+        { kind: 'boot', name: 'is switched on', params: {} },
+        { kind: 'up', name: 'comes up to the login prompt', params: { within: 10 } },
+        { kind: 'run', name: 'uname -r', params: { command: 'uname -r', exit: 0, within: 120 } },
+        { kind: 'refused', name: 'the kernel is refused', params: { part: 'kernel', within: 120 } },
+      ],
+    });
+  });
+
+  const head = 'description: d\nfirmware: uefi\n';
+  it.each([
+    ['an unknown key', `${head}frimware: x\nsteps: [boot]\n`, ['3: there is no key frimware']],
+    ['an unknown step', `${head}steps:\n  - boot\n  - bot: {}\n`, ['5: There is no step bot']],
+    ['an unknown bare step', `${head}steps:\n  - boot\n  - bot\n`, ['5: There is no step bot']],
+    [
+      'an unknown key of a step',
+      `${head}steps:\n  - boot\n  - run:\n      command: x\n      matsch: y\n`,
+      ['7: steps.run: there is no key matsch'],
+    ],
+    [
+      'two things in one step',
+      `${head}steps:\n  - boot: {}\n    up: {}\n`,
+      ['4: A step does one thing; this one has boot, up'],
+    ],
+    [
+      'a broken regular expression',
+      `${head}steps:\n  - run:\n      command: x\n      match: '('\n`,
+      ['6: steps.run.match: is not a regular expression'],
+    ],
+    [
+      'a size in other words',
+      `${head}memory: 2 GB\nsteps: [boot]\n`,
+      ['3: memory: must be a size such as 512M or 2G'],
+    ],
+    [
+      'a BIOS on arm64',
+      'description: d\nfirmware: bios\narch: [arm64]\nsteps: [boot]\n',
+      ['2: arm64 machines have no BIOS'],
+    ],
+    [
+      'a BIOS from the network',
+      'description: d\nfirmware: bios\nboot: network\nsteps: [boot]\n',
+      ['3: Booting from the network needs UEFI, not bios'],
+    ],
+    [
+      'two faults at once',
+      `${head}steps:\n  - bot\n  - up: { within: -1 }\n`,
+      ['4: There is no step bot', /^5: steps/],
+    ],
+    ['no YAML', `${head}steps: [boot\n`, [/^\d: This is not YAML/]],
+  ])('tells %s', (_, text, expected) => {
+    const found = faults(text);
+    expect(found).toHaveLength(expected.length);
+    expected.forEach((fault, index) =>
+      typeof fault === 'string' ? expect(found[index]).toBe(fault) : expect(found[index]).toMatch(fault),
+    );
+  });
+});

@@ -1,0 +1,135 @@
+/** Reads a scenario from YAML; every fault is told with file and line. */
+import { basename } from 'node:path';
+import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import { z } from 'zod';
+import { OsmithError } from '../../errors.ts';
+import { CHANGES } from '../alter.ts';
+import { ARCHES, FIRMWARES, unsupported } from '../firmware.ts';
+import { STEP_KINDS } from './steps.ts';
+import type { Scenario, ScenarioStep } from './types.ts';
+
+/** `512M`, `2G`. In MiB. */
+const memory = z
+  .string()
+  .regex(/^[1-9]\d*[MG]$/, 'must be a size such as 512M or 2G')
+  .transform((text) => parseInt(text, 10) * (text.endsWith('G') ? 1024 : 1));
+
+const alteration = z.strictObject({
+  file: z.string().min(1),
+  change: z.enum(Object.keys(CHANGES) as [keyof typeof CHANGES]),
+});
+
+const scenarioSchema = z.strictObject({
+  description: z.string().min(1),
+  arch: z
+    .array(z.enum(ARCHES))
+    .min(1)
+    .default([...ARCHES]),
+  firmware: z.enum(FIRMWARES),
+  boot: z.enum(['disk', 'network']).default('disk'),
+  memory: memory.optional(),
+  cpus: z.int().min(1).max(64).optional(),
+  alter: z.array(alteration).default([]),
+  steps: z.array(z.unknown()).min(1),
+});
+
+type Path = (string | number)[];
+
+interface Fault {
+  path: Path;
+  message: string;
+  hint?: string;
+}
+
+/** `name:` and exactly one kind of step with its parameters, or just the kind. */
+function parseStep(value: unknown, path: Path, faults: Fault[]): ScenarioStep | undefined {
+  const known = `Steps are: ${Object.keys(STEP_KINDS).join(', ')}`;
+  const fields = typeof value === 'string' ? { [value]: null } : value;
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
+    faults.push({ path, message: 'A step must be the name of a step, or have one as its key', hint: known });
+    return undefined;
+  }
+  const { name, ...rest } = fields as Record<string, unknown>;
+  const kinds = Object.keys(rest);
+  const unknown = kinds.find((kind) => !Object.hasOwn(STEP_KINDS, kind));
+  if (unknown !== undefined || kinds.length !== 1 || (name !== undefined && typeof name !== 'string')) {
+    const message =
+      unknown !== undefined
+        ? `There is no step ${unknown}`
+        : kinds.length !== 1
+          ? `A step does one thing; this one has ${kinds.join(', ') || 'none'}`
+          : 'A name must be text';
+    faults.push({ path: unknown === undefined ? path : [...path, unknown], message, hint: known });
+    return undefined;
+  }
+  const kind = kinds[0]!;
+  const { params, short, title } = STEP_KINDS[kind]!;
+  const given = rest[kind] ?? {};
+  const isShort = short !== undefined && typeof given !== 'object';
+  const parsed = params.safeParse(isShort ? { [short]: given } : given);
+  if (!parsed.success) {
+    faults.push(...zodFaults(parsed.error, typeof value === 'string' ? path : [...path, kind]));
+    return undefined;
+  }
+  return { kind, name: name ?? title(parsed.data), params: parsed.data };
+}
+
+function zodFaults(error: z.ZodError, base: Path = []): Fault[] {
+  return error.issues.flatMap((issue): Fault[] => {
+    const path = [...base, ...(issue.path as Path)];
+    const place = path.length === 0 ? '' : `${path.filter((part) => typeof part === 'string').join('.')}: `;
+    if (issue.code !== 'unrecognized_keys') return [{ path, message: `${place}${issue.message}` }];
+    return issue.keys.map((key) => ({ path: [...path, key], message: `${place}there is no key ${key}` }));
+  });
+}
+
+/** The line of what a path leads to, or of the nearest thing above it. */
+function lineOf(document: Document, lines: LineCounter, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const parent = document.getIn(path.slice(0, length - 1), true);
+    const last = path[length - 1];
+    const pair = isMap(parent)
+      ? parent.items.find(({ key }) => (isScalar(key) ? key.value : key) === last)
+      : undefined;
+    const node = pair?.key ?? document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
+function toError(faults: Fault[], at: (path: Path) => { file: string; line: number }): OsmithError {
+  const errors = faults.map(
+    ({ path, message, hint }) => new OsmithError('E_CONFIG', message, { hint, where: at(path) }),
+  );
+  const [first, ...also] = errors;
+  return new OsmithError('E_CONFIG', first!.message, { ...first!.details, ...(also.length > 0 && { also }) });
+}
+
+/** A scenario from its file's text. Throws every fault at once. */
+export function parseScenario(text: string, file: string): Scenario {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const at = (path: Path) => ({ file, line: lineOf(document, lines, path) });
+  const [broken] = document.errors;
+  if (broken !== undefined) {
+    const line = lines.linePos(broken.pos[0]).line;
+    const message = broken.message.split(/ at line|\n/)[0]!;
+    throw new OsmithError('E_CONFIG', `This is not YAML: ${message}`, {
+      where: { file, line },
+      cause: broken,
+    });
+  }
+  const parsed = scenarioSchema.safeParse(document.toJS());
+  if (!parsed.success) throw toError(zodFaults(parsed.error), at);
+  const { steps, ...rest } = parsed.data;
+  const faults: Fault[] = [];
+  const parsedSteps = steps.flatMap((step, index) => parseStep(step, ['steps', index], faults) ?? []);
+  if (rest.arch.every((arch) => unsupported(arch, rest.firmware) !== undefined)) {
+    faults.push({ path: ['firmware'], message: unsupported(rest.arch[0]!, rest.firmware)! });
+  }
+  if (rest.boot === 'network' && !rest.firmware.startsWith('uefi')) {
+    faults.push({ path: ['boot'], message: `Booting from the network needs UEFI, not ${rest.firmware}` });
+  }
+  if (faults.length > 0) throw toError(faults, at);
+  return { ...rest, name: basename(file, '.yaml'), file, steps: parsedSteps };
+}

@@ -1,0 +1,96 @@
+/** Steps that switch the machine on and off. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { OsmithError } from '../../errors.ts';
+import { BOOT_PARTS } from '../diagnose.ts';
+import { allowReset } from '../qmp.ts';
+import { consoleTail, powerOff, waitOff, waitRefused, waitUp } from '../up.ts';
+import { defineStepKind } from './types.ts';
+
+/** Seconds. Emulated machines are slow, and several share the processors. */
+const seconds = z.number().positive();
+
+/** Switches the machine on; does not wait for anything. */
+export const boot = defineStepKind({
+  params: z.strictObject({}),
+  title: () => 'is switched on',
+  run: async (context) => void (await context.start()),
+});
+
+/** Waits for the login prompt on the console. */
+export const up = defineStepKind({
+  params: z.strictObject({ within: seconds.default(300) }),
+  title: () => 'comes up to the login prompt',
+  run: (context, { within }) => waitUp(context.vm(), within, context.signal),
+});
+
+/** Waits until Secure Boot refuses a part of the boot chain. */
+export const refused = defineStepKind({
+  short: 'part',
+  params: z.strictObject({ part: z.enum(BOOT_PARTS), within: seconds.default(120) }),
+  title: ({ part }) => `the ${part} is refused`,
+  run: async (context, { part, within }) => {
+    await waitRefused(context.vm(), part, within, context.signal);
+  },
+});
+
+/** Waits for a text on the console. */
+export const console = defineStepKind({
+  short: 'match',
+  params: z.strictObject({ match: z.string(), within: seconds.default(120) }),
+  title: ({ match }) => `the console shows /${match}/`,
+  run: async (context, { match, within }) => {
+    const vm = context.vm();
+    const pattern = new RegExp(match, 'm');
+    const result = await vm.serial.expect(pattern, { timeout: within * 1000, signal: context.signal });
+    if (result.type === 'found') return;
+    const why = result.type === 'closed' ? 'before the machine went off' : `within ${within} s`;
+    throw new OsmithError('E_TEST', `The console did not show /${match}/ ${why}`, {
+      tail: consoleTail(vm),
+      log: vm.log,
+    });
+  },
+});
+
+/** Presses the power button, or asks the system from inside; waits until the machine is off. */
+export const poweroff = defineStepKind({
+  short: 'by',
+  params: z.strictObject({
+    by: z.enum(['button', 'command']).default('button'),
+    within: seconds.default(120),
+  }),
+  title: ({ by }) => (by === 'button' ? 'shuts down when the power button is pressed' : 'shuts down'),
+  run: async (context, { by, within }) => {
+    const vm = context.vm();
+    if (by === 'button') await powerOff(vm, within, context.signal);
+    else {
+      (await context.guest()).send('systemctl poweroff');
+      await waitOff(vm, within, context.signal);
+    }
+    context.leaveGuest();
+  },
+});
+
+/** Restarts the system from inside and waits for the login prompt. */
+export const reboot = defineStepKind({
+  params: z.strictObject({ within: seconds.default(300) }),
+  title: () => 'restarts',
+  run: async (context, { within }) => {
+    const vm = context.vm();
+    const guest = await context.guest();
+    await allowReset(vm.qmp, true);
+    const reset = new Promise<void>((resolve) =>
+      vm.qmp.onEvent(({ event }) => event === 'RESET' && resolve()),
+    );
+    guest.send('systemctl reboot');
+    context.leaveGuest();
+    await Promise.race([
+      reset,
+      vm.ended,
+      sleep(within * 1000, undefined, { ref: false, signal: context.signal }),
+    ]);
+    vm.serial.skip();
+    await waitUp(vm, within, context.signal);
+    await allowReset(vm.qmp, false);
+  },
+});
