@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { GRUBENV, parseEnvironment } from '../disk/boot-slots.ts';
+import { endTrial } from './confirm.ts';
+import type { BootFiles } from './esp.ts';
+import { writeEnvironment } from './install.ts';
+import type { RunProgram } from './programs.ts';
+import { useBench } from './test-bench.ts';
+
+const bench = useBench();
+
+async function trial(answers: (number | 'no disk')[], within = 3000): Promise<string[]> {
+  await bench.boot.readWrite(async (disk) =>
+    writeEnvironment(disk, { slot: 'a', trial: { slot: 'b', left: 1 }, unproven: 'b' }),
+  );
+  const lines: string[] = [];
+  let disk = true;
+  const run: RunProgram = async () => {
+    const next = answers.length > 1 ? answers.shift()! : answers[0]!;
+    disk = next !== 'no disk';
+    return { exit: next === 'no disk' ? 0 : next, stdout: 'starting', stderr: '' };
+  };
+  const boot: BootFiles = {
+    ...bench.boot,
+    readWrite: async (use) => {
+      if (!disk) throw new Error('No disk has a partition with the label OSMITH');
+      return bench.boot.readWrite(use);
+    },
+  };
+  const running = { slot: 'b' as const, build: 'x', trial: true };
+  const context = {
+    running,
+    boot,
+    run,
+    signal: new AbortController().signal,
+    log: (line: string) => lines.push(line),
+  };
+  await endTrial(context, { health: ['healthy'], within, interval: 10 });
+  return lines;
+}
+
+const environment = async () => parseEnvironment(await readFile(join(bench.root, GRUBENV), 'utf8'));
+
+test('a system that becomes healthy is confirmed, however late the disk shows up', async () => {
+  expect(await trial([1, 1, 'no disk', 'no disk', 0])).toEqual([
+    'not healthy yet: healthy: starting',
+    'not healthy yet: cannot be confirmed: No disk has a partition with the label OSMITH',
+    'this system is healthy: it is the one that is booted from now on',
+  ]);
+  expect(await environment()).toEqual({ slot: 'b' });
+});
+
+test('one that does not is left on trial', async () => {
+  await expect(trial([1], 200)).rejects.toThrow(
+    'This system did not become healthy in 0.2 s: healthy: starting',
+  );
+  expect(await environment()).toEqual({ slot: 'a', trial: { slot: 'b', left: 1 }, unproven: 'b' });
+});

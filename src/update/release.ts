@@ -1,0 +1,100 @@
+/** A release as its token describes it. */
+import { z } from 'zod';
+import { buildId, isSafeCmdline, type SlotPart, type SlotSystem } from '../disk/boot-slots.ts';
+import { OsmithError } from '../errors.ts';
+import { verifyJwt, type Claims, type VerifyOptions } from '../pattern/index.ts';
+
+/** Tokens with a manifest of some thousand packages stay far below this. */
+export const MAX_TOKEN = 16 * 1024 * 1024;
+
+/** What an update reads of a build's manifest.json; there is more in it. */
+const manifestSchema = z.object({
+  name: z.string(),
+  epoch: z.int().nonnegative(),
+  arch: z.string().optional(),
+  cmdline: z.string().refine(isSafeCmdline).optional(),
+  artifacts: z.array(
+    z.object({
+      name: z.string().regex(/^[\w.+-]+$/),
+      size: z.int().positive(),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    }),
+  ),
+});
+
+export interface Release extends SlotSystem {
+  /** File names beside the token: part to file. */
+  files: Record<string, string>;
+  /** File names of chunk indexes: part to file. */
+  indexes: Record<string, string>;
+}
+
+/** Files of a system that runs from memory, by the extension of the artifact. */
+const PARTS = ['vmlinuz', 'initrd'];
+
+function wrong(name: string, why: string): OsmithError {
+  return new OsmithError('E_UPDATE', `The token of ${name} describes no system for this machine: ${why}`, {
+    hint: 'Publish the token that `osmith release` made for this variant',
+  });
+}
+
+/** Reads the claims of a verified token. `cmdline`: of the running system, for builds that do not say theirs. */
+export function releaseOf(claims: Claims, name: string, cmdline: string): Release {
+  let manifest: z.infer<typeof manifestSchema>;
+  try {
+    manifest = manifestSchema.parse(JSON.parse(claims.buildManifest ?? 'null'));
+  } catch {
+    throw wrong(name, 'it has no manifest of a build');
+  }
+  if (manifest.name !== name) throw wrong(name, `it is of ${manifest.name}`);
+  const artifacts = new Map(manifest.artifacts.map((artifact) => [artifact.name, artifact]));
+  const parts = PARTS.map((part): SlotPart => {
+    const found = artifacts.get(`${name}.${part}`);
+    if (found === undefined) throw wrong(name, `its build made no ${part}`);
+    return { name: part, size: found.size, sha256: found.sha256 };
+  });
+  const indexed = PARTS.filter((part) => artifacts.has(`${name}.${part}.chunks`));
+  return {
+    name,
+    build: buildId(parts),
+    epoch: manifest.epoch,
+    issued: claims.iat ?? 0,
+    cmdline: manifest.cmdline ?? cmdline,
+    parts,
+    files: Object.fromEntries(PARTS.map((part) => [part, `${name}.${part}`])),
+    indexes: Object.fromEntries(indexed.map((part) => [part, `${name}.${part}.chunks`])),
+  };
+}
+
+/** Seconds that the clocks of a signer and a machine may differ. */
+const LEEWAY = 300;
+
+/**
+ * The time to check a token at. A clock before the date of the running system's build is wrong for certain (no battery,
+ * and no time server yet): then the token's own `nbf`, which only its signer can set, says what time it is at least.
+ * A clock that may be right is believed, but for some minutes before `nbf`.
+ */
+export function verificationTime(
+  clock: number,
+  buildEpoch: number,
+  { nbf = 0 }: Pick<Claims, 'nbf'>,
+): number {
+  if (clock < buildEpoch * 1000) return Math.max(buildEpoch, nbf) * 1000;
+  return nbf * 1000 > clock && nbf * 1000 <= clock + LEEWAY * 1000 ? nbf * 1000 : clock;
+}
+
+/** Verifies a token at that time. */
+export async function verifyAt(
+  token: string,
+  read: (token: string) => Claims,
+  options: VerifyOptions & { buildEpoch: number },
+): Promise<Claims> {
+  const { buildEpoch, ...rest } = options;
+  let nbf: Claims['nbf'];
+  try {
+    nbf = read(token).nbf;
+  } catch {
+    nbf = undefined; // verifyJwt says what is wrong with it
+  }
+  return verifyJwt(token, { ...rest, now: verificationTime(options.now, buildEpoch, { nbf }) });
+}

@@ -1,0 +1,134 @@
+/** One run of an update: look, decide, install. What the network can do wrong ends before anything is changed. */
+import { otherSlot, slotFile, type Slot, type SlotPart } from '../disk/boot-slots.ts';
+import { OsmithError } from '../errors.ts';
+import type { Claims } from '../pattern/index.ts';
+import type { BootDisk } from './boot-disk.ts';
+import type { BootFiles } from './esp.ts';
+import { fetchSmall, remoteSize, type Http } from './http.ts';
+import { checkRoom, fillSlot, install, putOnTrial, settle, type Fill } from './install.ts';
+import { readState } from './read-state.ts';
+import { MAX_TOKEN, releaseOf, type Release } from './release.ts';
+import { decide, type BootState, type Decision, type Running, type UpdatePolicy } from './slots.ts';
+import { transferPart, type Seed, type Traffic } from './transfer.ts';
+
+export interface UpdateRequest extends UpdatePolicy {
+  /** Where releases are published: the directory of token and files. */
+  url: string;
+  /** Name of the build to follow, such as `osmith_deb_amd64`; may be another than the one that runs. */
+  name: string;
+  /** How many boots a new system gets to prove itself. */
+  tries: number;
+  /** Only say what would be done. */
+  checkOnly: boolean;
+}
+
+export interface UpdateContext {
+  running: Running;
+  boot: BootFiles;
+  http: Http;
+  /** Throws for a token that does not verify. `epoch`: date of the running system's build. */
+  verify: (token: string, epoch: number) => Promise<Claims>;
+  log: (line: string) => void;
+  /** Waits between attempts to download, milliseconds. */
+  delays?: readonly number[] | undefined;
+}
+
+export interface UpdateReport {
+  decision: Decision;
+  release: Release;
+  /** Whether the next boot starts another system. */
+  reboot: boolean;
+  traffic: Traffic;
+}
+
+function requireSlot(running: Running): Running & { slot: Slot } {
+  if (running.slot !== undefined) return { ...running, slot: running.slot };
+  throw new OsmithError('E_UPDATE', 'This system was not started from a slot of a disk', {
+    hint: 'A system that starts over the network is updated on its server',
+  });
+}
+
+/** What a server must deliver, before the slot is emptied for it. */
+async function checkServer(http: Http, base: string, { parts, files }: Release): Promise<void> {
+  for (const { name, size } of parts) {
+    const found = await remoteSize(http, `${base}/${files[name]!}`);
+    if (found === undefined || found === size) continue;
+    throw new OsmithError(
+      'E_SIGNATURE',
+      `${base}/${files[name]!} has ${found} bytes, its release says ${size}`,
+      {
+        hint: 'The release is not complete on the server; nothing was changed',
+      },
+    );
+  }
+}
+
+/** A file of the running system's slot that the new one may have parts of. */
+function seedOf(state: BootState, boot: BootFiles, target: Slot, part: SlotPart): Seed | undefined {
+  const source = otherSlot(target);
+  const { system, intact } = state.slots[source];
+  const found = intact ? system?.parts.find(({ name }) => name === part.name) : undefined;
+  if (found === undefined) return undefined;
+  return { path: boot.path(slotFile(source, part.name)), size: found.size, sha256: found.sha256 };
+}
+
+function filler(
+  context: UpdateContext,
+  { url }: UpdateRequest,
+  release: Release,
+  state: BootState,
+  target: Slot,
+  traffic: Traffic,
+): (disk: BootDisk) => Fill {
+  const { http, boot, log, delays } = context;
+  return (disk) => async (part, path, again) => {
+    const index = release.indexes[part.name];
+    const moved = await transferPart(
+      {
+        ...{ http, disk, log, url: `${url}/${release.files[part.name]!}` },
+        ...(again || index === undefined ? {} : { index: `${url}/${index}` }),
+        ...(again ? {} : { seed: seedOf(state, boot, target, part) }),
+        ...(delays === undefined ? {} : { delays }),
+      },
+      part,
+      path,
+    );
+    traffic.remote += moved.remote;
+    traffic.local += moved.local;
+  };
+}
+
+/** Fetches the published token and does what follows from it. Serialise calls: see `withUpdateLock`. */
+export async function runUpdate(context: UpdateContext, request: UpdateRequest): Promise<UpdateReport> {
+  const running = requireSlot(context.running);
+  const { boot, http, log } = context;
+  const token = (await fetchSmall(http, `${request.url}/${request.name}.jwt`, MAX_TOKEN)).toString().trim();
+  const state = await boot.readOnly(async (disk) => readState(disk, running, true));
+  const own = state.slots[running.slot].system;
+  const claims = await context.verify(token, own?.epoch ?? 0);
+  const release = releaseOf(claims, request.name, own?.cmdline ?? '');
+  const decision = decide(state, release, request);
+  const traffic: Traffic = { remote: 0, local: 0 };
+  const report = (reboot: boolean): UpdateReport => ({ decision, release, reboot, traffic });
+  if (request.checkOnly || decision.action === 'nothing' || decision.action === 'refuse')
+    return report(false);
+  if (decision.action === 'withdraw') {
+    log('the installed update was withdrawn: the running system stays');
+    await boot.readWrite(async (disk) => settle(disk, running.slot));
+    return report(false);
+  }
+  const { action, slot } = decision;
+  if (action === 'activate') {
+    await boot.readWrite(async (disk) => putOnTrial(disk, slot, request.tries));
+    return report(true);
+  }
+  await checkServer(http, request.url, release);
+  await boot.readOnly(async (disk) => checkRoom(disk, slot, release.parts));
+  log(`${action} ${release.name} (${release.build.slice(0, 12)}) in slot ${slot}`);
+  const fill = filler(context, request, release, state, slot, traffic);
+  await boot.readWrite(async (disk) => {
+    if (action === 'repair') await fillSlot(disk, slot, release, fill(disk));
+    else await install(disk, running.slot, release, fill(disk), request.tries);
+  });
+  return report(action === 'install');
+}
