@@ -1,0 +1,115 @@
+/** The main job on real input: build the default variant, prove that it is what it says, and that it boots. */
+import { chown, cp, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { jsonLines, osmith, REPO } from './support/osmith.ts';
+
+interface Manifest {
+  name: string;
+  epoch: number;
+  packages: { name: string; version: string }[];
+  artifacts: { name: string; size: number; sha256: string }[];
+}
+
+let dir: string;
+let out: string;
+
+async function manifestOf(directory: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(directory, 'manifest.json'), 'utf8')) as Manifest;
+}
+
+/** Digests by an independent program. */
+async function sha256sum(directory: string, names: string[]): Promise<Record<string, string>> {
+  const { stdout } = await execa('sha256sum', names, { cwd: directory });
+  return Object.fromEntries(
+    stdout.split('\n').map((line) => [line.slice(66), line.slice(0, 64)] as [string, string]),
+  );
+}
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'osmith-test-'));
+  out = join(dir, 'out');
+  const built = await osmith(['build', '--out', out]);
+  expect(built.exitCode, built.all).toBe(0);
+});
+
+afterAll(async () => {
+  await rm(dir, { recursive: true, force: true });
+});
+
+test('the manifest names every artifact with its size and digest', async () => {
+  const { name, artifacts, packages } = await manifestOf(out);
+  const names = artifacts.map((artifact) => artifact.name);
+  expect(names.map((file) => file.replace(`${name}.`, '')).sort()).toEqual([
+    'initrd',
+    'pxe.tar',
+    'raw',
+    'vmlinuz',
+  ]);
+  const digests = await sha256sum(out, names);
+  for (const artifact of artifacts) {
+    expect(digests[artifact.name]).toBe(artifact.sha256);
+    expect((await stat(join(out, artifact.name))).size).toBe(artifact.size);
+  }
+  expect(packages.map((entry) => entry.name)).toEqual(
+    expect.arrayContaining(['systemd', 'docker.io', 'shim-signed']),
+  );
+});
+
+test('a second build has nothing to do', async () => {
+  const again = await osmith(['build', '--out', out, '--json']);
+  const events = jsonLines(again);
+  expect(events.find(({ type }) => type === 'run-end')).toMatchObject({ ok: true, ran: 0 });
+  expect(events.find(({ type }) => type === 'artifacts')).toMatchObject({ changed: false });
+});
+
+describe('the image', () => {
+  test('boots under Secure Boot and BIOS, and altered or unsigned boot files are refused', async () => {
+    const tested = await osmith(['test', '--out', out]);
+    process.stdout.write(`${tested.all}\n`);
+    expect(tested.exitCode).toBe(0);
+    for (const scenario of ['secure-boot', 'refuse-shim', 'refuse-grub', 'refuse-kernel']) {
+      expect(tested.all).toContain(scenario);
+    }
+  });
+});
+
+/** A copy of the project at another path, for a user of its own when we may make one. */
+async function otherCheckout(): Promise<{ repo: string; user?: { name: string; home: string } }> {
+  const home = join(dir, 'another', 'place');
+  const repo = join(home, 'src');
+  await mkdir(repo, { recursive: true });
+  for (const name of ['src', 'workspace', 'osmith', 'package.json']) {
+    await cp(join(REPO, name), join(repo, name), { recursive: true });
+  }
+  await execa('cp', ['-a', join(REPO, 'node_modules'), join(repo, 'node_modules')]);
+  if (process.getuid!() !== 0) return { repo };
+  const name = 'osmith-test';
+  await execa('useradd', [name, '--home-dir', home], { reject: false }); // it may be left from a former run
+  const id = Number((await execa('id', ['-u', name])).stdout);
+  const group = Number((await execa('id', ['-g', name])).stdout);
+  await execa('chmod', ['755', dir, join(dir, 'another')]);
+  await chown(home, id, group);
+  return { repo, user: { name, home } };
+}
+
+test('another user, elsewhere, later, from an empty store makes the same bits', async () => {
+  const { repo, user } = await otherCheckout();
+  const store = join(dir, 'another', 'place', 'store');
+  const second = join(dir, 'another', 'place', 'result');
+  const built = await osmith(['build', '--out', second], {
+    repo,
+    cwd: '/',
+    env: { OSMITH_STORE: store, TZ: 'Asia/Kathmandu', LANG: 'C' },
+    ...(user === undefined ? {} : { user }),
+  });
+  expect(built.exitCode, built.all).toBe(0);
+  const { artifacts } = await manifestOf(out);
+  const names = ['manifest.json', ...artifacts.map((artifact) => artifact.name)];
+  expect(await sha256sum(second, names)).toEqual(await sha256sum(out, names));
+  if (user !== undefined) {
+    await execa('userdel', [user.name], { reject: false });
+  }
+});

@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..');
+const HEAD = "import { beforeAll, describe, expect, test } from 'vitest';\n";
+
+const FILES = {
+  'mixed.test.ts': `${HEAD}
+    test('good', () => {});
+    test('bad', () => expect(1).toBe(2));
+    test.skip('left out', () => {});
+    describe('group', () => { test('inside', () => {}); });`,
+  'hook.test.ts': `${HEAD}
+    describe('group', () => {
+      beforeAll(() => { throw new Error('no'); });
+      test('never runs', () => {});
+    });`,
+  'broken.test.ts': "import './nowhere.ts';",
+  'late.test.ts': `${HEAD}
+    test('good, but', () => void Promise.reject(new Error('nobody waits for this')));`,
+};
+
+test('the last line counts what vitest saw, also what failed outside of any test', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'osmith-summary-'));
+  try {
+    await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
+    for (const [name, text] of Object.entries(FILES)) await writeFile(join(dir, name), text);
+    const reporters = ['default', join(ROOT, 'test/summary-reporter.ts')].map((name) => `--reporter=${name}`);
+    const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+    const args = [vitest, 'run', '--root', dir, ...reporters];
+    const run = promisify(execFile)(process.execPath, args, { cwd: dir, env: { PATH: process.env['PATH'] } });
+    const outcome = await run.then(
+      ({ stdout }) => ({ code: 0, stdout }),
+      (error: { code: number; stdout: string }) => error,
+    );
+    expect(outcome.code).toBe(1);
+    // Failed: `bad`, the hook, the file that does not load, the rejection that nobody handles.
+    expect(outcome.stdout.trimEnd().split('\n').at(-1)).toBe('3 passed, 4 failed, 2 skipped');
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
