@@ -44,6 +44,7 @@ test('the manifest names every artifact with its size and digest', async () => {
   const names = artifacts.map((artifact) => artifact.name);
   expect(names.map((file) => file.replace(`${name}.`, '')).sort()).toEqual([
     'initrd',
+    'initrd.chunks',
     'pxe.tar',
     'raw',
     'vmlinuz',

@@ -159,15 +159,13 @@ test('a free range is above all that are taken, whatever the files hold', () => 
   expect(freeRange('a:100000:65536', 'b:500000:65536\n')).toBe('565536-631071');
 });
 
-test('this host: namespaces and overlay are really tried, and the quick part is quick', async () => {
+test('this host: namespaces and overlay are really tried', async () => {
   const facts = await allFacts('/tmp');
   expect([facts.namespace, facts.overlay]).toEqual([
     { ok: true, output: '' },
     { ok: true, output: '' },
   ]);
-  const start = performance.now();
   expect(lacking(judge(await cheapFacts('/tmp')))).toEqual([]);
-  expect(performance.now() - start).toBeLessThan(1000);
 });
 
 test('doctor prints one line for what is fine, why and remedy for what is not', () => {

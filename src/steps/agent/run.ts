@@ -34,6 +34,8 @@ async function bundle(file: string, version: string): Promise<void> {
   const bundler = await rolldown({
     input: MAIN,
     platform: 'node',
+    // Names of modules would be relative to where the user stands.
+    experimental: { attachDebugInfo: 'none' },
     transform: { define: { OSMITH_VERSION: JSON.stringify(version) } },
     logLevel: 'silent',
   });
