@@ -115,8 +115,8 @@ test('an output directory that holds something else is left alone', async () => 
   expect(await readdir(other)).toEqual(['thesis.txt']);
 });
 
-test('a store that cannot be written', async () => {
-  await expectFailure('E_STORE', 1, [], { OSMITH_STORE: '/dev/null/store' });
+test.each(['/dev/null/store', '/proc/store/below'])('a store that cannot be written: %s', async (store) => {
+  await expectFailure('E_STORE', 1, [], { OSMITH_STORE: store });
 });
 
 test('an unknown branch is told what there is', async () => {

@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { uniqueName } from '../env.ts';
 import { isSystemError, OsmithError } from '../errors.ts';
 import type { Plan } from '../plan/types.ts';
+import { makeDirectory } from './directory.ts';
 import { sha256 } from './key.ts';
 import { lockFile, type Lock } from './lock.ts';
 import { blobPath, type Result, type Store } from './store.ts';
@@ -117,7 +118,7 @@ export async function placeArtifacts(
   const epoch = plan.epoch ?? Math.max(...plan.artifacts.map(({ step }) => results.get(step)!.epoch));
   if (await upToDate(store, out, artifacts, epoch)) return { artifacts, changed: false };
   try {
-    await mkdir(dirname(out), { recursive: true });
+    await makeDirectory(dirname(out));
     await replace(out, (fresh) => copyAll(store, artifacts, epoch, fresh, signal));
   } catch (error) {
     throw placingError(out, error);

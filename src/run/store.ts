@@ -19,6 +19,7 @@ import { now, uniqueName } from '../env.ts';
 import { isSystemError, OsmithError } from '../errors.ts';
 import type { Json } from '../plan/types.ts';
 import type { Blob, Tree } from '../steps/types.ts';
+import { makeDirectory } from './directory.ts';
 
 /** What a step made, as the store remembers it. */
 export interface Result {
@@ -53,7 +54,7 @@ export async function openStore(path: string): Promise<Store> {
   const dir = resolve(path);
   try {
     for (const sub of ['blobs/sha256', 'results', 'trees', 'last', 'logs', 'tmp', 'locks']) {
-      await mkdir(join(dir, sub), { recursive: true });
+      await makeDirectory(join(dir, sub));
     }
   } catch (cause) {
     throw new OsmithError('E_STORE', `Cannot use ${dir} as the store: ${(cause as Error).message}`, {
