@@ -1,16 +1,18 @@
 /** Builds, targets and a static web server for tests of releases. */
-import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { now, oneTimeSecret } from '../env.ts';
-import { formatKey, publicKeyOf, type Claims, type Key } from '../pattern/index.ts';
+import { dates, formatKey, publicKeyOf, type Claims, type Key } from '../pattern/index.ts';
 import { chunkFile, formatIndex } from '../update/chunks.ts';
 import { build, NAME, noise, signer, tokenOf, type Build } from '../update/testing.ts';
 import { openBuild, type Built, type Verify } from './build.ts';
 import { openPublisher } from './publish/index.ts';
 import { release, type ReleaseOptions, type ReleaseReport } from './release.ts';
-import { createHash } from 'node:crypto';
 
 export { NAME, noise, signer };
 
@@ -57,7 +59,7 @@ export async function writeToken(dir: string, made: Build, claims?: Claims, key 
   const buildManifest = JSON.stringify(made.manifest, null, 2);
   await writeFile(
     join(dir, `${made.system.name}.jwt`),
-    await tokenOf(made, key, { buildManifest, ...claims }),
+    await tokenOf(made, key, { ...dates(now()), buildManifest, ...claims }),
   );
 }
 
@@ -101,8 +103,7 @@ export async function serveDirectory(root: string): Promise<WebServer> {
       ...(from !== undefined && { 'content-range': `bytes ${start}-${end - 1}/${found.size}` }),
     });
     if (method === 'HEAD' || end === start) return response.end();
-    const file = await open(join(root, path));
-    return file.createReadStream({ start, end: end - 1 }).pipe(response);
+    return pipeline(createReadStream(join(root, path), { start, end: end - 1 }), response);
   };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://server');
