@@ -200,6 +200,8 @@ test.each([
   ['nothing to push', [], /nothing to push/],
   ['a pattern that is wrong', ['--pattern', 'wrong.json'], /onChange of "a" names "b"/],
   ['a file that is none', ['--pattern', 'missing.json'], /missing\.json/],
+  ['a variable for a token', ['--pattern', 'sent.jwt', '--var', 'a=1'], /is signed/],
+  ['a token that is none', ['--pattern', 'flag.jwt'], /Cannot read the token/],
   ['both', ['--pattern', 'flag.json', '--command', 'true'], /cannot be used with/],
   ['no key', ['--command', 'true', '--key', 'missing.key'], /Cannot read the key/],
   ['no host', ['--command', 'true', 'a/b'], /is no host/],

@@ -126,6 +126,8 @@ async function trustOf(
 async function tokenOf(command: Command, options: PushFlags): Promise<string> {
   const { pattern: file, command: scripts, audience, var: runVars } = options;
   if (file?.endsWith('.jwt') === true) {
+    if (audience !== undefined || Object.keys(runVars).length > 0)
+      throw new OsmithError('E_USAGE', `${file} is signed: --var and --audience cannot change it`);
     const token = readToken(file);
     if (readClaims(token).pattern === undefined) throw new OsmithError('E_PATTERN', `${file} has no pattern`);
     return token;

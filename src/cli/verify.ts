@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { OsmithError } from '../errors.ts';
 import { makePlan } from '../plan/index.ts';
-import { type Check, verifyTarget } from '../release/index.ts';
+import { type Check, MISSING, verifyTarget } from '../release/index.ts';
 import { count, oneLine, type Style, styleFor } from '../report/style.ts';
 import { STALL } from '../update/http.ts';
 import { globals } from './globals.ts';
@@ -51,13 +51,16 @@ async function run(
   throw new OsmithError(
     'E_SIGNATURE',
     `${wrong.length} of ${count(checks.length, 'check')} of ${target} failed; first ${file}, ${what}: ${oneLine(detail)}`,
-    {
-      hint:
-        verify.keys.length === 0
-          ? 'Name the public key with --key'
-          : 'Do not use it: it is not what was signed',
-    },
+    { hint: hintOf(wrong, verify.keys.length) },
   );
+}
+
+function hintOf(wrong: Check[], keys: number): string {
+  if (keys === 0) return 'Name the public key with --key';
+  const unsigned = wrong.every(({ what, detail }) => what === 'signature' && detail === MISSING);
+  return unsigned
+    ? '`osmith release` and `osmith pattern build` sign builds; --unsigned checks the files of one that is not signed'
+    : 'Do not use it: it is not what was signed';
 }
 
 /** Names and reasons may come from anybody. */

@@ -5,4 +5,4 @@ export type { Publisher } from './publish/types.ts';
 export { directoryReader, httpReader, type Reader } from './reader.ts';
 export { release, type ReleaseReport } from './release.ts';
 export { verifyTarget } from './targets.ts';
-export { verifyBuild, verifyPublished, type Check } from './verify.ts';
+export { MISSING, verifyBuild, verifyPublished, type Check } from './verify.ts';

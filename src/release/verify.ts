@@ -15,6 +15,9 @@ export interface Check {
   detail: string;
 }
 
+/** Detail of a check whose file is not there. */
+export const MISSING = 'it is missing';
+
 export interface VerifyOptions {
   reader: Reader;
   verify: Verify;
@@ -50,7 +53,7 @@ async function checkToken(
 ): Promise<{ token: string; claims: Claims } | undefined> {
   const token = (await reader.read(file, MAX_TOKEN))?.toString().trim();
   if (token === undefined) {
-    add(file, 'signature', 'it is missing');
+    add(file, 'signature', MISSING);
     return undefined;
   }
   let claims: Claims | undefined;
@@ -82,7 +85,7 @@ async function checkFiles(
     const found = await reader.digest(at(name), size);
     const wrong =
       found === undefined
-        ? 'it is missing'
+        ? MISSING
         : found.size > size
           ? `it has more than ${size} bytes`
           : found.size < size
@@ -98,11 +101,7 @@ async function checkFiles(
 async function checkManifest({ reader, add }: Job, file: string, text: string): Promise<void> {
   const found = (await reader.read(file, MAX_TOKEN))?.toString().trimEnd();
   const wrong =
-    found === undefined
-      ? 'it is missing'
-      : found === text.trimEnd()
-        ? undefined
-        : 'it is not the one that is signed';
+    found === undefined ? MISSING : found === text.trimEnd() ? undefined : 'it is not the one that is signed';
   add(file, 'manifest', wrong, 'as it is signed');
 }
 
