@@ -59,7 +59,7 @@ function hintOf(wrong: Check[], keys: number): string {
   if (keys === 0) return 'Name the public key with --key';
   const unsigned = wrong.every(({ what, detail }) => what === 'signature' && detail === MISSING);
   return unsigned
-    ? '`osmith release` and `osmith pattern build` sign builds; --unsigned checks the files of one that is not signed'
+    ? 'It is not signed, or not published. `osmith release` and `osmith pattern build` sign; --unsigned checks the files of a build that has no token'
     : 'Do not use it: it is not what was signed';
 }
 

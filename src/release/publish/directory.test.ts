@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -55,6 +56,17 @@ test('what a killed release was writing is cleared away by the next one', async 
   const lock = await target.lock();
   expect(await readdir(join(root, 'demo'))).toEqual(['.lock']);
   await lock!.release();
+});
+
+test('holes of disk images stay holes', async () => {
+  const image = Buffer.concat([Buffer.from('start'), Buffer.alloc(8_000_000), Buffer.from('end')]);
+  for (const data of [image, Buffer.alloc(3_000_000)]) {
+    await writeFile(join(dir, 'image'), data);
+    const sha256 = createHash('sha256').update(data).digest('hex');
+    await open().put('demo/a/raw', { file: join(dir, 'image'), size: data.length, sha256 });
+    expect((await readFile(join(root, 'demo/a/raw'))).equals(data)).toBe(true);
+    expect((await stat(join(root, 'demo/a/raw'))).blocks * 512).toBeLessThan(2_000_000);
+  }
 });
 
 test('a target that cannot be one is refused', async () => {

@@ -1,6 +1,17 @@
 /** A directory of this machine, such as the root of a static web server. */
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  type FileHandle,
+} from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { uniqueName } from '../../env.ts';
 import { isSystemError, OsmithError } from '../../errors.ts';
@@ -11,7 +22,8 @@ import type { Content, PublishedFile, Publisher, PublisherKind, PublisherOptions
 /** In the directory of the name: what is being written, and the lock. Web servers need not hide them: nothing is secret. */
 const UNFINISHED = '.unfinished';
 const LOCK = '.lock';
-const BLOCK = 1024 * 1024;
+const BLOCK = 256 * 1024;
+const ZEROS = Buffer.alloc(BLOCK);
 
 export const directoryKind: PublisherKind = { kind: 'file', open: openDirectory };
 
@@ -89,9 +101,10 @@ async function writeChecked(file: string, content: Content, signal?: AbortSignal
   }
 }
 
+/** Disk images are mostly holes: blocks of zeros are left out. */
 async function copyChecked(
   { file, size, sha256 }: Exclude<Content, Buffer>,
-  to: Awaited<ReturnType<typeof open>>,
+  to: FileHandle,
   signal?: AbortSignal,
 ): Promise<void> {
   const hash = createHash('sha256');
@@ -102,10 +115,12 @@ async function copyChecked(
       signal?.throwIfAborted();
       const { bytesRead } = await from.read(block, 0, BLOCK, written);
       if (bytesRead === 0) break;
-      hash.update(block.subarray(0, bytesRead));
-      await to.writeFile(block.subarray(0, bytesRead));
+      const data = block.subarray(0, bytesRead);
+      hash.update(data);
+      if (!data.equals(ZEROS.subarray(0, bytesRead))) await writeAll(to, data, written);
       written += bytesRead;
     }
+    await to.truncate(written);
   } finally {
     await from.close();
   }
@@ -113,6 +128,12 @@ async function copyChecked(
   throw new OsmithError('E_SIGNATURE', `${file} is not what its manifest says`, {
     hint: 'Something changed it. Run `osmith build` again: it puts back what the store has',
   });
+}
+
+/** A write may end early, such as when the disk is full: the next one says why. */
+async function writeAll(to: FileHandle, data: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < data.length;)
+    done += (await to.write(data, done, data.length - done, position + done)).bytesWritten;
 }
 
 async function isThere(file: string, content: Content): Promise<boolean> {
