@@ -196,6 +196,26 @@ test('several machines: each is told, and the worst decides how it ends', async 
   expect(await push('--source', 'other', '--command', 'true', '--insecure', good)).toMatchObject({ exit: 5 });
 });
 
+test('a machine that gets too many requests says so, and a pattern that is too large is not sent', async () => {
+  const listen = { address: '127.0.0.1', port: 0, rate: 0.001, burst: 1 };
+  const host = `127.0.0.1:${await bench.start({ sources, listen })}`;
+  const order = ['--pattern', 'flag.json', '--insecure', host];
+  expect(await push(...order)).toMatchObject({ exit: 0 });
+  const busy = await push(...order);
+  expect(busy).toMatchObject({
+    exit: 1,
+    stdout: `${host}  FAILED  it gets too many requests. Try again in a while`,
+  });
+  const huge = await token([], { buildManifest: 'x'.repeat(13_000_000) });
+  await writeFile(join(bench.root, 'big.jwt'), huge);
+  const large = await push('--pattern', 'big.jwt', '--insecure', host);
+  expect(large).toMatchObject({
+    exit: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/E_PATTERN.*too large/) as string,
+  });
+});
+
 test.each([
   ['nothing to push', [], /nothing to push/],
   ['a pattern that is wrong', ['--pattern', 'wrong.json'], /onChange of "a" names "b"/],

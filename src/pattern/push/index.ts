@@ -15,6 +15,8 @@ export { parseFingerprint, parseHost, type Host, type Trust } from './connect.ts
 const EXPIRES_IN = 3600;
 /** Milliseconds. */
 const CONNECT_LIMIT = 15_000;
+/** Agents read no more. */
+const MAX_TOKEN = 16 * 1024 * 1024;
 /** Answers name commands; what is longer comes from something else. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
@@ -100,12 +102,14 @@ export async function signOrder(
   return signJwt(claims, signer);
 }
 
-/** Sends an order to several machines at once. Never throws for what one of them does. */
+/** Sends an order to several machines at once. Throws E_PATTERN, and nothing for what one of them does. */
 export async function pushPattern(
   hosts: readonly Host[],
   order: Order,
   options: PushOptions,
 ): Promise<PushResult[]> {
+  if (Buffer.byteLength(order.token) > MAX_TOKEN)
+    throw new OsmithError('E_PATTERN', `The pattern is too large: agents take ${MAX_TOKEN} bytes at most`);
   const limit = pLimit(options.parallel);
   const jobs = hosts.map((host) =>
     limit(async (): Promise<PushResult> => {
@@ -195,7 +199,6 @@ function readAnswer({ source }: Order, status: number, body: string): PushAnswer
     });
   if (status === 429)
     throw new OsmithError('E_NETWORK', 'It gets too many requests', { hint: 'Try again in a while' });
-  if (status === 413) throw new OsmithError('E_USAGE', 'The pattern is too large for it');
   if (status !== 200) throw new OsmithError('E_NETWORK', `It answers ${status}`);
   try {
     return answerSchema.parse(JSON.parse(body));
