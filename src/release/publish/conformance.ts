@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Lock } from '../../run/lock.ts';
 import type { Content, Publisher } from './types.ts';
 
 export interface Conformance {
@@ -27,10 +28,19 @@ export function publisherConformance(kind: string, { open, again, work, seen, fo
     return { file: path, size: Buffer.byteLength(text), sha256: sha256(text), ...changed };
   };
 
+  const held: Lock[] = [];
+  afterEach(async () => {
+    for (const lock of held.splice(0)) await lock.release();
+  });
+  const openLocked = async (): Promise<Publisher> => {
+    const target = await open();
+    held.push((await target.lock())!);
+    return target;
+  };
+
   describe(`a target of the kind ${kind}`, () => {
     test('holds what was put, under its path, and lists it', async () => {
-      const target = await open();
-      const lock = await target.lock();
+      const target = await openLocked();
       await target.put('demo/a/one', await file('1'));
       await target.put('demo/a/two', Buffer.from('22'));
       await target.commit('demo.jwt', Buffer.from('token'));
@@ -42,11 +52,10 @@ export function publisherConformance(kind: string, { open, again, work, seen, fo
       expect((await target.read('demo/a/one', 10))?.toString()).toBe('1');
       expect((await seen('demo/a/two'))?.toString()).toBe('22');
       expect((await seen('demo.jwt'))?.toString()).toBe('token');
-      await lock!.release();
     });
 
     test('says what is not there, and what is too large to be read', async () => {
-      const target = await open();
+      const target = await open(); // also before anything was ever published
       expect(await target.read('demo.jwt', 10)).toBeUndefined();
       expect(await target.list('demo')).toEqual([]);
       await target.remove(['demo/a/one']);
@@ -55,7 +64,7 @@ export function publisherConformance(kind: string, { open, again, work, seen, fo
     });
 
     test('refuses a file that is not what it must be, and shows nothing of it', async () => {
-      const target = await open();
+      const target = await openLocked();
       await target.put('demo/a/one', await file('good'));
       for (const wrong of [
         { sha256: sha256('other') },
@@ -73,7 +82,7 @@ export function publisherConformance(kind: string, { open, again, work, seen, fo
     });
 
     test('puts right what is damaged, and takes what is there without reading the source to its end', async () => {
-      const target = await open();
+      const target = await openLocked();
       const content = await file('good');
       await foreign('demo/a/one', 'evil');
       await target.put('demo/a/one', content);
@@ -85,7 +94,7 @@ export function publisherConformance(kind: string, { open, again, work, seen, fo
     });
 
     test('replaces a token at once: a client sees the old one or the new one, never less', async () => {
-      const target = await open();
+      const target = await openLocked();
       const tokens = ['a', 'b'].map((letter) => Buffer.from(letter.repeat(200_000)));
       await target.commit('demo.jwt', tokens[0]!);
       let done = false;
@@ -103,7 +112,7 @@ export function publisherConformance(kind: string, { open, again, work, seen, fo
     });
 
     test('removes what it is told, and nothing else', async () => {
-      const target = await open();
+      const target = await openLocked();
       await target.put('demo/a/one', Buffer.from('1'));
       await target.put('demo/b/two', Buffer.from('2'));
       await foreign('demo/a/theirs', 'x');

@@ -60,13 +60,16 @@ test('what a killed release was writing is cleared away by the next one', async 
 
 test('holes of disk images stay holes', async () => {
   const image = Buffer.concat([Buffer.from('start'), Buffer.alloc(8_000_000), Buffer.from('end')]);
+  const target = open();
+  const lock = await target.lock();
   for (const data of [image, Buffer.alloc(3_000_000)]) {
     await writeFile(join(dir, 'image'), data);
     const sha256 = createHash('sha256').update(data).digest('hex');
-    await open().put('demo/a/raw', { file: join(dir, 'image'), size: data.length, sha256 });
+    await target.put('demo/a/raw', { file: join(dir, 'image'), size: data.length, sha256 });
     expect((await readFile(join(root, 'demo/a/raw'))).equals(data)).toBe(true);
     expect((await stat(join(root, 'demo/a/raw'))).blocks * 512).toBeLessThan(2_000_000);
   }
+  await lock!.release();
 });
 
 test('a target that cannot be one is refused', async () => {
@@ -76,6 +79,7 @@ test('a target that cannot be one is refused', async () => {
   await wrong(join(dir, 'file'));
   await wrong(join(dir, 'file/below'));
   await wrong(join(dir, 'no/such/parent'));
+  await wrong('/proc/www');
   await symlink(join(dir, 'nowhere'), join(dir, 'dangling'));
   await wrong(join(dir, 'dangling'));
   expect(() => open('demo', 'ftp://host/path')).toThrow(/cannot be published to ftp/);

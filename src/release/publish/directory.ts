@@ -12,7 +12,7 @@ import {
   stat,
   type FileHandle,
 } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { uniqueName } from '../../env.ts';
 import { isSystemError, OsmithError } from '../../errors.ts';
 import { lockFile } from '../../run/lock.ts';
@@ -52,7 +52,7 @@ function openDirectory({ target, name, signal }: PublisherOptions): Publisher {
     lock: async () =>
       guarded(name, async () => {
         await stat(dirname(root)); // a slip in the path shall not make directories far away
-        await makeDirectories(dirname(root), join(root.slice(dirname(root).length + 1), name));
+        await makeDirectories(dirname(root), join(basename(root), name));
         const lock = await lockFile(join(own, LOCK), { wait: false, ...(signal && { signal }) });
         // Nobody else writes now: what is there was left by one that was killed.
         if (lock !== undefined) await rm(join(own, UNFINISHED), { recursive: true, force: true });
@@ -81,11 +81,18 @@ function openDirectory({ target, name, signal }: PublisherOptions): Publisher {
   };
 }
 
-/** Makes what is missing below `root`, for a web server to read. */
+/** Makes what is missing below `root`, for a web server to read. One by one: as in makeDirectory of run/directory.ts. */
 async function makeDirectories(root: string, path: string): Promise<void> {
-  const made = await mkdir(join(root, path), { recursive: true });
-  if (made === undefined) return;
-  for (let dir = join(root, path); dir.length >= made.length; dir = dirname(dir)) await chmod(dir, 0o755);
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  for (const [index] of parts.entries()) {
+    const dir = join(root, ...parts.slice(0, index + 1));
+    try {
+      await mkdir(dir);
+      await chmod(dir, 0o755);
+    } catch (error) {
+      if (!isSystemError(error) || error.code !== 'EEXIST') throw error;
+    }
+  }
 }
 
 /** Writes a file durably; throws unless it is what it must be. */

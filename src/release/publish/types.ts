@@ -1,6 +1,7 @@
 /**
  * Where releases are published. One module per kind of target, each of which passes the same suite (conformance.ts).
- * A publisher sees the files of one build name (a variant); paths are relative to the target's root, with `/`.
+ * A publisher sees the files of one build name (a variant); paths are relative to the target's root, with `/`. Whoever
+ * changes anything holds the lock.
  */
 import type { Lock } from '../../run/lock.ts';
 
