@@ -30,6 +30,8 @@ export const CODES = {
   E_KEY: { exit: EXIT.usage, title: 'A key cannot be used' },
   E_COMMAND: { exit: EXIT.build, title: 'A command of a pattern failed' },
   E_UPDATE: { exit: EXIT.build, title: 'A machine cannot be updated' },
+  E_RELEASE: { exit: EXIT.build, title: 'A build is not released' },
+  E_TARGET: { exit: EXIT.usage, title: 'The place to publish to cannot be used' },
   E_AGENT: { exit: EXIT.usage, title: "The agent's configuration is wrong" },
   E_TEST: { exit: EXIT.test, title: 'A test of the image failed' },
 } as const satisfies Record<string, { exit: number; title: string }>;

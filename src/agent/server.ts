@@ -6,6 +6,7 @@ import { MAX_TOKEN } from '../update/release.ts';
 import type { Certificate } from './certificate.ts';
 import type { Hub } from './hub.ts';
 import type { Metrics } from './metrics.ts';
+import type { RunOutcome } from './source.ts';
 
 /** A push that takes longer is stopped, milliseconds. */
 const PUSH_LIMIT = 600_000;
@@ -53,10 +54,13 @@ function equal(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
-/** Pattern to JSON, for those who push. */
-function pushAnswer(outcome: { changed: string[]; removed: string[]; err: string; exit?: number }): Answer {
+/** What the commands of a push did, for those who push. */
+function pushAnswer(
+  outcome: Pick<RunOutcome, 'changed' | 'removed' | 'err' | 'events'> & { exit?: number },
+): Answer {
   const { changed, removed, err, exit } = outcome;
-  const body = JSON.stringify({ changed, removed, err, exit: exit ?? (err === '' ? 0 : 1) });
+  const stdout = outcome.events.filter(({ name }) => name === 'stdout').map(({ value }) => value);
+  const body = JSON.stringify({ changed, removed, err, exit: exit ?? (err === '' ? 0 : 1), stdout });
   return { status: 200, body, type: 'application/json' };
 }
 
@@ -79,7 +83,7 @@ async function push(options: ServerOptions, url: URL, request: IncomingMessage):
     return pushAnswer(await hub.push(source, token, claims, url.searchParams.has('once'), limit));
   } catch (error) {
     const err = limit.aborted ? 'the commands took too long and were stopped' : (error as Error).message;
-    return pushAnswer({ changed: [], removed: [], err });
+    return pushAnswer({ changed: [], removed: [], err, events: [] });
   }
 }
 

@@ -12,6 +12,8 @@ const COMMANDS = [
   'show-config',
   'test',
   'vm',
+  'release',
+  'verify',
   'pattern',
   'jwt',
   'keys',

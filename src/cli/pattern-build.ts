@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { now, oneTimeSecret, uniqueName } from '../env.ts';
 import { OsmithError } from '../errors.ts';
-import { type Claims, type Json, runCommands, type RunReport, signJwt } from '../pattern/index.ts';
+import { type Claims, dates, type Json, runCommands, type RunReport, signJwt } from '../pattern/index.ts';
 import { globals, ROOT, version } from './globals.ts';
 import {
   addPatternOptions,
@@ -16,11 +16,6 @@ import {
 import { addSignerOptions, readSigner, type SignerFlags } from './key-files.ts';
 import { interruption } from './signals.ts';
 import { addVariantOptions, variantAttributes, variantSettings } from './variant.ts';
-
-/** How long a token holds when its pattern does not say, in seconds: a year. */
-const EXPIRES_IN = 366 * 86_400;
-/** Clocks of the machines that verify may be behind that of the one that signs, in seconds. */
-const CLOCK_TOLERANCE = 60;
 
 interface BuildFlags extends SignerFlags {
   out: string;
@@ -76,13 +71,12 @@ async function build(command: Command, file: string, options: BuildFlags): Promi
 
 /** What the token says, from the pattern and the events of its build commands. */
 function claimsOf({ pattern, files }: LoadedPattern, { events }: RunReport, at: number): Claims {
-  const iat = Math.floor(at / 1000);
   const manifest = events.filter(({ name }) => name === 'buildManifest').map(({ value }) => value);
   const raised = events
     .filter(({ name }) => name.startsWith('runVar_'))
     .map(({ name, value }) => [name.slice('runVar_'.length), value] as const);
   const claims: Claims = {
-    ...{ iat, nbf: iat - CLOCK_TOLERANCE, exp: iat + (pattern.expiresIn ?? EXPIRES_IN) },
+    ...dates(at, pattern.expiresIn),
     ...{ aud: pattern.audience, iss: pattern.issuer, jti: pattern.id ?? oneTimeSecret() },
     buildManifest: manifest.join('\n'),
     pattern: files,

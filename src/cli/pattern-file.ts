@@ -28,7 +28,7 @@ export function addPatternOptions(command: Command): Command {
     .option('--var <name=value>', "a variable: a field of std.extVar('vars') (repeatable)", collectVar, {});
 }
 
-function collectVar(text: string, previous: Record<string, string>): Record<string, string> {
+export function collectVar(text: string, previous: Record<string, string>): Record<string, string> {
   const at = text.indexOf('=');
   if (at < 1)
     throw new OsmithError('E_USAGE', `--var cannot read ${JSON.stringify(text)}`, {
@@ -38,7 +38,7 @@ function collectVar(text: string, previous: Record<string, string>): Record<stri
 }
 
 /** Patterns of the workspace may import all of it, others what is beside and below them. */
-function importRoot(file: string, workspace: string): string {
+export function importRoot(file: string, workspace: string): string {
   const inside = !relative(workspace, resolve(file)).startsWith('..');
   return inside ? workspace : dirname(resolve(file));
 }

@@ -1,4 +1,4 @@
-/** `osmith pattern`: tests patterns, runs them here, and builds what they describe into a signed token. */
+/** `osmith pattern`: tests patterns, runs them here, sends them to machines, builds them into a signed token. */
 import { Option, type Command } from 'commander';
 import { OsmithError } from '../errors.ts';
 import { type RunReport, runCommands, testCommands, type TestReport } from '../pattern/index.ts';
@@ -6,6 +6,7 @@ import { count, oneLine, type Style, styleFor } from '../report/style.ts';
 import { globals } from './globals.ts';
 import { addVerifyOptions } from './key-files.ts';
 import { registerBuild } from './pattern-build.ts';
+import { registerPush } from './pattern-push.ts';
 import {
   addPatternOptions,
   loadPattern,
@@ -26,10 +27,11 @@ interface RunFlags {
 export function register(program: Command): void {
   const pattern = program
     .command('pattern')
-    .description('test, run and build patterns: lists of commands that check, change and remove');
+    .description('test, run, push and build patterns: lists of commands that check, change and remove');
   registerTest(pattern);
   registerRun(pattern);
   registerBuild(pattern);
+  registerPush(pattern);
 }
 
 function registerTest(pattern: Command): void {

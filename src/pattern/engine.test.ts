@@ -1,30 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runCommands } from './engine.ts';
-import type { Command, Entry, Exec, Mode, RunOptions, RunReport } from './types.ts';
+import { expect, test } from 'vitest';
+import { printed, SH, useCommands } from './test-bench.ts';
+import type { Command, Entry, Mode } from './types.ts';
 
-let dir: string;
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'osmith-engine-'));
-});
-afterAll(async () => {
-  await rm(dir, { recursive: true, force: true });
-});
-
-const SH: Exec = { command: 'sh -e -c', allowOverride: true };
-
-async function run(commands: Entry[], options: Partial<RunOptions> = {}): Promise<RunReport> {
-  return runCommands({ commands, exec: [{ ...SH, workDir: dir }], mode: 'change', ...options });
-}
-
-/** What the event `stdout` of a run carried. */
-function printed({ events }: RunReport): string[] {
-  return events.filter(({ name }) => name === 'stdout').map(({ value }) => value);
-}
+const bench = useCommands();
 
 interface Sample {
   hasCheck: boolean;
@@ -89,7 +71,7 @@ test('random lists run as the rules say, in each mode', async () => {
       fc.array(sample, { minLength: 1, maxLength: 6 }).map(valid),
       fc.constantFrom<Mode>('change', 'check', 'remove'),
       async (samples, mode) => {
-        const state = await mkdtemp(join(dir, 's-'));
+        const state = await mkdtemp(join(bench.dir, 's-'));
         for (const [index, { done }] of samples.entries())
           if (done) await writeFile(join(state, String(index)), '');
         const commands = samples.map((each, index): Command => {
@@ -107,7 +89,7 @@ test('random lists run as the rules say, in each mode', async () => {
             onRemove: names(each.onRemove),
           };
         });
-        const report = await run(commands, { mode, exec: [{ ...SH, workDir: state }] });
+        const report = await bench.run(commands, { mode, exec: [{ ...SH, workDir: state }] });
         const log = await readFile(join(state, 'log'), 'utf8').catch(() => '');
         const wanted = expected(samples, mode);
         expect(log.split('\n').slice(0, -1)).toEqual(wanted);
@@ -156,14 +138,14 @@ const WRONG: [string, Entry[], string][] = [
 
 test.each(WRONG)('wrong targets are told before anything runs: %s', async (_name, commands, message) => {
   const first: Command = { id: 'first', always: true, change: 'touch ran' };
-  await expect(run([first, ...commands])).rejects.toMatchObject({ code: 'E_PATTERN', message });
-  expect(existsSync(join(dir, 'ran'))).toBe(false);
+  await expect(bench.run([first, ...commands])).rejects.toMatchObject({ code: 'E_PATTERN', message });
+  expect(existsSync(join(bench.dir, 'ran'))).toBe(false);
 });
 
 test('expressions reach all later commands that they match as a whole', async () => {
   const change = (id: string): Command => ({ id, change: 'true' });
   const start: Command = { id: 'b0', always: true, change: 'true', onChange: ['b\\d', 'exact.'] };
-  const report = await run([
+  const report = await bench.run([
     change('b9'),
     start,
     change('b1'),
@@ -176,7 +158,7 @@ test('expressions reach all later commands that they match as a whole', async ()
 });
 
 test('groups are flattened, their ids are their own', async () => {
-  const report = await run([
+  const report = await bench.run([
     { id: 'a', always: true, change: 'true' },
     {
       id: 'g',
@@ -193,7 +175,7 @@ test('groups are flattened, their ids are their own', async () => {
 
 test('environment is handed on, with and without a prefix', async () => {
   const show = 'echo "$P|$P_CHECK|$P_CHANGE|$P_CHANGE_OUT|$_CHECK|${_CHANGE-unset}"';
-  const report = await run([
+  const report = await bench.run([
     {
       id: 'p',
       envPrefix: 'P',
@@ -212,7 +194,7 @@ test('environment is handed on, with and without a prefix', async () => {
     },
   ]);
   expect(printed(report)).toEqual(['found|1|0|now found 1|0|0', 'found|1|0|now found 1|0|unset']);
-  const removal = await run(
+  const removal = await bench.run(
     [
       { id: 'b', remove: 'true', always: true },
       { id: 'p', envPrefix: 'P', check: 'echo x', remove: 'echo gone' },
@@ -225,7 +207,7 @@ test('environment is handed on, with and without a prefix', async () => {
 });
 
 test('what a script prints can be huge, and then is not a variable', async () => {
-  const report = await run([
+  const report = await bench.run([
     {
       id: 'big',
       envPrefix: 'BIG',
@@ -240,7 +222,7 @@ test('what a script prints can be huge, and then is not a variable', async () =>
 });
 
 test('events carry what was printed; exit says how to end', async () => {
-  const report = await run([
+  const report = await bench.run([
     {
       id: 'a',
       always: true,
@@ -263,7 +245,7 @@ test('events carry what was printed; exit says how to end', async () => {
 });
 
 test('a failure stops the run, but for what it triggers', async () => {
-  const report = await run([
+  const report = await bench.run([
     { id: 'ok', always: true, change: 'true', onChange: ['late'] },
     { id: 'bad', always: true, change: 'false', onFail: ['rescue'] },
     { id: 'late', change: 'true' },
@@ -275,7 +257,7 @@ test('a failure stops the run, but for what it triggers', async () => {
 });
 
 test('what a new pattern lacks or has differently is removed', async () => {
-  const state = join(dir, 'diff');
+  const state = join(bench.dir, 'diff');
   await mkdir(state, { recursive: true });
   const exec = [{ ...SH, workDir: state }];
   const file = (id: string, text = id): Command => ({
@@ -289,14 +271,14 @@ test('what a new pattern lacks or has differently is removed', async () => {
     file('same'),
     { ...file('last'), removeAfter: true },
   ];
-  await run(first, { exec });
+  await bench.run(first, { exec });
   const next = [
     file('changed', 'new'),
     { ...file('kept', 'new'), changeIgnore: true },
     file('same'),
     file('fresh'),
   ];
-  const report = await run(next, { exec, previous: { commands: first, exec } });
+  const report = await bench.run(next, { exec, previous: { commands: first, exec } });
   expect(report.removed).toEqual(['changed', 'gone', 'last']);
   expect(report.changed).toEqual(['changed', 'fresh']);
   const log = (await readFile(join(state, 'log'), 'utf8')).split('\n');

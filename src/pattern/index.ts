@@ -1,4 +1,5 @@
 /** Patterns and tokens, as the command line and the agent use them. */
+export { dates } from './claims.ts';
 export { compareClaims, compareManifests, type JwtDifference } from './compare.ts';
 export { runCommands } from './engine.ts';
 export { readClaims, readHeader, signJwt, verifyJwt } from './jwt.ts';

@@ -1,31 +1,13 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runCommands } from './engine.ts';
 import { resolveExec, scriptArgv } from './exec.ts';
-import type { Command, Entry, Exec, RunOptions, RunReport } from './types.ts';
+import { printed, useCommands } from './test-bench.ts';
+import type { Command, Exec } from './types.ts';
 
-let dir: string;
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'osmith-script-'));
-});
-afterAll(async () => {
-  await rm(dir, { recursive: true, force: true });
-});
-
-const SH: Exec = { command: 'sh -e -c', allowOverride: true };
-
-async function run(commands: Entry[], options: Partial<RunOptions> = {}): Promise<RunReport> {
-  return runCommands({ commands, exec: [{ ...SH, workDir: dir }], mode: 'change', ...options });
-}
-
-/** What the event `stdout` of a run carried. */
-function printed({ events }: RunReport): string[] {
-  return events.filter(({ name }) => name === 'stdout').map(({ value }) => value);
-}
+const bench = useCommands();
 
 test('levels of exec count only as far as those above allow', () => {
   const up: Exec = { user: 'a', env: { X: '1' }, allowOverride: true };
@@ -73,21 +55,23 @@ test('scripts get the environment, directory and input that they are meant to ha
     },
   ];
   const env = { V: 'v', W: 'w' };
-  const plain = await run(commands({ env: { W: 'mine' } }), { env });
-  expect(printed(plain)).toEqual([`in\nv mine none\n${dir}`]);
-  const inheriting = await run(commands({ envInherit: true, workDir: '/' }), { env });
+  const plain = await bench.run(commands({ env: { W: 'mine' } }), { env });
+  expect(printed(plain)).toEqual([`in\nv mine none\n${bench.dir}`]);
+  const inheriting = await bench.run(commands({ envInherit: true, workDir: '/' }), { env });
   expect(printed(inheriting)).toEqual(['in\nv w leak\n/']);
   delete process.env['OSMITH_TEST_SECRET'];
 });
 
 test('a script runs as another user', async () => {
   const exec: Exec = process.getuid?.() === 0 ? { user: 'nobody' } : { user: String(process.getuid?.()) };
-  const report = await run([
+  const report = await bench.run([
     { id: 'a', always: true, exec: { ...exec, workDir: '/' }, change: 'id -un', onChange: ['osmith:stdout'] },
   ]);
   if (process.getuid?.() === 0) expect(printed(report)).toEqual(['nobody']);
   expect(report.err).toBe('');
-  const unknown = await run([{ id: 'a', always: true, exec: { user: 'no-such-user' }, change: 'true' }]);
+  const unknown = await bench.run([
+    { id: 'a', always: true, exec: { user: 'no-such-user' }, change: 'true' },
+  ]);
   expect(unknown.failed).toMatchObject({ exit: 126, tail: ['There is no user no-such-user'] });
 });
 
@@ -101,14 +85,14 @@ test('bash is the default, and a pipe fails as a whole', async () => {
 
 test('stopping ends the script with its children, and the run', async () => {
   const controller = new AbortController();
-  const marker = join(dir, 'survived');
+  const marker = join(bench.dir, 'survived');
   const commands: Command[] = [
     { id: 'slow', always: true, change: `(sleep 2; touch ${marker}) & sleep 60` },
     { id: 'never', always: true, change: `touch ${marker}` },
   ];
   setTimeout(() => controller.abort(), 200);
   const started = Date.now();
-  const report = await run(commands, { signal: controller.signal });
+  const report = await bench.run(commands, { signal: controller.signal });
   expect(Date.now() - started).toBeLessThan(2000);
   expect(report).toMatchObject({ changed: [], err: 'slow: change was stopped' });
   await sleep(2200);
@@ -117,7 +101,7 @@ test('stopping ends the script with its children, and the run', async () => {
 
 test('what a script leaves in the background does not hold the run up', async () => {
   const started = Date.now();
-  const report = await run([
+  const report = await bench.run([
     { id: 'daemon', always: true, change: 'sleep 5 & echo started', onChange: ['osmith:stdout'] },
   ]);
   expect(printed(report)).toEqual(['started']);

@@ -106,6 +106,23 @@ export async function fetchSmall(http: Http, url: string, limit: number): Promis
   }
 }
 
+/** What servers answer for a file that there is not; some that store objects say 403. */
+const ABSENT = new Set([403, 404, 410]);
+
+/** Whether the server has a file; true also when it does not say. */
+export async function isPublished(http: Http, url: string): Promise<boolean> {
+  try {
+    const response = await http.fetch(url, {
+      method: 'HEAD',
+      signal: AbortSignal.any([http.signal, AbortSignal.timeout(http.stall)]),
+    });
+    return !ABSENT.has(response.status);
+  } catch (error) {
+    http.signal.throwIfAborted();
+    throw unreachable(url, error);
+  }
+}
+
 /** Bytes that the server says a file has; undefined when it does not say. */
 export async function remoteSize(http: Http, url: string): Promise<number | undefined> {
   try {

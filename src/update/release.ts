@@ -1,4 +1,5 @@
 /** A release as its token describes it. */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { buildId, isSafeCmdline, type SlotPart, type SlotSystem } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
@@ -7,23 +8,48 @@ import { verifyJwt, type Claims, type VerifyOptions } from '../pattern/index.ts'
 /** Tokens with a manifest of some thousand packages stay far below this. */
 export const MAX_TOKEN = 16 * 1024 * 1024;
 
-/** What an update reads of a build's manifest.json; there is more in it. */
+const fileName = z.string().regex(/^[\w+-][\w.+-]*$/);
+
+/** What updates and releases read of a build's manifest.json; there is more in it. */
 const manifestSchema = z.object({
-  name: z.string(),
-  epoch: z.int().nonnegative(),
+  name: fileName,
+  /** Up to the year 9999. */
+  epoch: z.int().nonnegative().max(253_402_300_799),
   arch: z.string().optional(),
   cmdline: z.string().refine(isSafeCmdline).optional(),
   artifacts: z.array(
     z.object({
-      name: z.string().regex(/^[\w.+-]+$/),
+      name: fileName,
       size: z.int().positive(),
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
     }),
   ),
 });
 
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** Undefined for what is not the manifest of a build. */
+export function parseManifest(text: string): Manifest | undefined {
+  try {
+    return manifestSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Where the files of a release are published, below the directory of its token: one place for each manifest, so that what
+ * a token names is never changed under it.
+ */
+export function releaseDirectory(text: string, { name, epoch }: Pick<Manifest, 'name' | 'epoch'>): string {
+  const date = new Date(epoch * 1000).toISOString().slice(0, 10);
+  return `${name}/${date}-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+}
+
 export interface Release extends SlotSystem {
-  /** File names beside the token: part to file. */
+  /** Of the files, below that of the token. */
+  directory: string;
+  /** File names: part to file. */
   files: Record<string, string>;
   /** File names of chunk indexes: part to file. */
   indexes: Record<string, string>;
@@ -40,12 +66,9 @@ function wrong(name: string, why: string): OsmithError {
 
 /** Reads the claims of a verified token. `cmdline`: of the running system, for builds that do not say theirs. */
 export function releaseOf(claims: Claims, name: string, cmdline: string): Release {
-  let manifest: z.infer<typeof manifestSchema>;
-  try {
-    manifest = manifestSchema.parse(JSON.parse(claims.buildManifest ?? 'null'));
-  } catch {
-    throw wrong(name, 'it has no manifest of a build');
-  }
+  const text = claims.buildManifest ?? '';
+  const manifest = parseManifest(text);
+  if (manifest === undefined) throw wrong(name, 'it has no manifest of a build');
   if (manifest.name !== name) throw wrong(name, `it is of ${manifest.name}`);
   const artifacts = new Map(manifest.artifacts.map((artifact) => [artifact.name, artifact]));
   const parts = PARTS.map((part): SlotPart => {
@@ -61,6 +84,7 @@ export function releaseOf(claims: Claims, name: string, cmdline: string): Releas
     issued: claims.iat ?? 0,
     cmdline: manifest.cmdline ?? cmdline,
     parts,
+    directory: releaseDirectory(text, manifest),
     files: Object.fromEntries(PARTS.map((part) => [part, `${name}.${part}`])),
     indexes: Object.fromEntries(indexed.map((part) => [part, `${name}.${part}.chunks`])),
   };

@@ -4,7 +4,7 @@ import { OsmithError } from '../errors.ts';
 import type { Claims } from '../pattern/index.ts';
 import type { BootDisk } from './boot-disk.ts';
 import type { BootFiles } from './esp.ts';
-import { fetchSmall, remoteSize, type Http } from './http.ts';
+import { fetchSmall, isPublished, remoteSize, type Http } from './http.ts';
 import { checkRoom, fillSlot, install, putOnTrial, settle, type Fill } from './install.ts';
 import { readState } from './read-state.ts';
 import { MAX_TOKEN, releaseOf, type Release } from './release.ts';
@@ -48,6 +48,12 @@ function requireSlot(running: Running): Running & { slot: Slot } {
   });
 }
 
+/** Where the files are: in the directory of their release, or all beside the token, as a build leaves them. */
+async function baseOf(http: Http, url: string, { directory, files }: Release): Promise<string> {
+  const own = `${url}/${directory}`;
+  return (await isPublished(http, `${own}/${Object.values(files)[0]!}`)) ? own : url;
+}
+
 /** What a server must deliver, before the slot is emptied for it. */
 async function checkServer(http: Http, base: string, { parts, files }: Release): Promise<void> {
   for (const { name, size } of parts) {
@@ -74,7 +80,7 @@ function seedOf(state: BootState, boot: BootFiles, target: Slot, part: SlotPart)
 
 function filler(
   context: UpdateContext,
-  { url }: UpdateRequest,
+  url: string,
   release: Release,
   state: BootState,
   target: Slot,
@@ -122,10 +128,11 @@ export async function runUpdate(context: UpdateContext, request: UpdateRequest):
     await boot.readWrite(async (disk) => putOnTrial(disk, slot, request.tries));
     return report(true);
   }
-  await checkServer(http, request.url, release);
+  const base = await baseOf(http, request.url, release);
+  await checkServer(http, base, release);
   await boot.readOnly(async (disk) => checkRoom(disk, slot, release.parts));
   log(`${action} ${release.name} (${release.build.slice(0, 12)}) in slot ${slot}`);
-  const fill = filler(context, request, release, state, slot, traffic);
+  const fill = filler(context, base, release, state, slot, traffic);
   await boot.readWrite(async (disk) => {
     if (action === 'repair') await fillSlot(disk, slot, release, fill(disk));
     else await install(disk, running.slot, release, fill(disk), request.tries);
