@@ -231,37 +231,41 @@ describe('a release that ends too early', () => {
     };
   }
 
-  test('at any point: clients see a whole release, and the next run makes good what was left', async () => {
-    await publishDay(1);
-    await publishDay(2);
-    await publishDay(3);
-    const start = join(dir, 'start');
-    await cp(www, start, { recursive: true });
-    await writeBuild(out, { version: '1.4', epoch: day(4) });
-    await cp(out, join(dir, 'fourth'), { recursive: true });
-    const states = new Set<string>();
-    for (let n = 1; ; n += 1) {
-      await rm(www, { recursive: true });
-      await cp(start, www, { recursive: true });
-      const publisher = dying(openPublisher({ target: www, name: NAME }), n);
-      const ended = await releaseTo(www, join(dir, 'fourth'), { publisher }).then(
-        () => true,
-        () => false,
-      );
-      expect(await wrongs(), `killed before change ${n}`).toEqual([]);
-      states.add(await readFile(join(www, `${NAME}.jwt`), 'utf8'));
-      // Another build comes next: nothing of the one that was broken off is left, if machines have not seen it.
-      const next = await publishDay(5);
-      expect(next.action).toBe('publish');
-      expect(await wrongs()).toEqual([]);
-      expect((await releases()).length).toBe(3);
-      if (!ended) continue;
-      expect(n).toBeGreaterThan(8);
-      break;
-    }
-    // The old token for a while, then the new one. (It is signed anew in each round.)
-    expect(states.size).toBeGreaterThan(2);
-  });
+  test(
+    'at any point: clients see a whole release, and the next run makes good what was left',
+    { timeout: 300_000 },
+    async () => {
+      await publishDay(1);
+      await publishDay(2);
+      await publishDay(3);
+      const start = join(dir, 'start');
+      await cp(www, start, { recursive: true });
+      await writeBuild(out, { version: '1.4', epoch: day(4) });
+      await cp(out, join(dir, 'fourth'), { recursive: true });
+      const states = new Set<string>();
+      for (let n = 1; ; n += 1) {
+        await rm(www, { recursive: true });
+        await cp(start, www, { recursive: true });
+        const publisher = dying(openPublisher({ target: www, name: NAME }), n);
+        const ended = await releaseTo(www, join(dir, 'fourth'), { publisher }).then(
+          () => true,
+          () => false,
+        );
+        expect(await wrongs(), `killed before change ${n}`).toEqual([]);
+        states.add(await readFile(join(www, `${NAME}.jwt`), 'utf8'));
+        // Another build comes next: nothing of the one that was broken off is left, if machines have not seen it.
+        const next = await publishDay(5);
+        expect(next.action).toBe('publish');
+        expect(await wrongs()).toEqual([]);
+        expect((await releases()).length).toBe(3);
+        if (!ended) continue;
+        expect(n).toBeGreaterThan(8);
+        break;
+      }
+      // The old token for a while, then the new one. (It is signed anew in each round.)
+      expect(states.size).toBeGreaterThan(2);
+    },
+  );
 
   test('run again, it goes on where it was', async () => {
     await publishDay(1);
