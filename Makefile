@@ -26,6 +26,7 @@ image: setup
 	./osmith vm --until-up
 
 test: setup lint
+	@test/install-tools.sh
 	vitest run --reporter=default --reporter=./test/summary-reporter.ts
 
 lint: node_modules/.package-lock.json
