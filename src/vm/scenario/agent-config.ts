@@ -50,7 +50,7 @@ export const agentSchema = z.strictObject({
     }
     const parsed = configSchema.safeParse(completeConfig(config, example));
     for (const { path, message } of parsed.error?.issues ?? [])
-      context.addIssue({ code: 'custom', path: path as (string | number)[], message });
+      context.addIssue({ code: 'custom', path: path, message });
   }),
 });
 

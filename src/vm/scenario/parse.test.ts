@@ -39,9 +39,9 @@ steps:
       ...{ name: 'mine', file: '/w/scenarios/mine.yaml', description: 'd', firmware: 'uefi', memory: 2048 },
       ...{ arch: ['amd64', 'arm64'], boot: 'disk', alter: [] },
       steps: [
-        { kind: 'boot', name: 'is switched on', params: {} },
+        { kind: 'boot', name: 'is switched on', params: { restarts: false } },
         { kind: 'up', name: 'comes up to the login prompt', params: { within: 10 } },
-        { kind: 'run', name: 'uname -r', params: { command: 'uname -r', exit: 0, within: 120 } },
+        { kind: 'run', name: 'uname -r', params: { command: 'uname -r', exit: 0, within: 120, repeat: false } },
         { kind: 'refused', name: 'the kernel is refused', params: { part: 'kernel', within: 120 } },
       ],
     });

@@ -66,7 +66,7 @@ function parseStep(value: unknown, path: Path, faults: Fault[]): ScenarioStep | 
   const kind = kinds[0]!;
   const { params, short, title } = STEP_KINDS[kind]!;
   const given = rest[kind] ?? {};
-  const isShort = short !== undefined && typeof given !== 'object';
+  const isShort = short !== undefined && (typeof given !== 'object' || Array.isArray(given));
   const parsed = params.safeParse(isShort ? { [short]: given } : given);
   if (!parsed.success) {
     faults.push(...zodFaults(parsed.error, typeof value === 'string' ? path : [...path, kind]));

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { now } from '../../env.ts';
 import { OsmithError } from '../../errors.ts';
-import { collect, render, signJwt, type Claims, type Json, type PatternFiles } from '../../pattern/index.ts';
+import { collect, render, signJwt, type Claims, type PatternFiles } from '../../pattern/index.ts';
 import { forwardedPort } from '../qmp.ts';
 import { AGENT_PORT } from './agent-config.ts';
 import { scenarioRoot, workspacePath } from './paths.ts';
@@ -53,7 +53,7 @@ function filesOf(scenario: Scenario, { pattern, commands }: Push): PatternFiles 
 
 function claims(files: PatternFiles, { vars, signed }: Push): Claims {
   const iat = Math.floor(now() / 1000) - (signed === 'expired' ? 2 * HOUR : 0);
-  return { iat, nbf: iat - 300, exp: iat + HOUR, pattern: files, runVars: vars as Record<string, Json> };
+  return { iat, nbf: iat - 300, exp: iat + HOUR, pattern: files, runVars: vars };
 }
 
 const list = (ids: readonly string[]) => (ids.length === 0 ? 'nothing' : ids.join(', '));

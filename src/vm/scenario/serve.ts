@@ -1,15 +1,13 @@
 /** Steps about the server that publishes releases for the machine. */
-import { constants } from 'node:fs';
-import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { now } from '../../env.ts';
 import { OsmithError } from '../../errors.ts';
 import { FAULT_NAMES, FAULTS, type Fault } from '../publish/faults.ts';
-import { BUILD_NAMES, makeRelease, type MadeRelease } from '../publish/release.ts';
-import type { Publication } from '../publish/server.ts';
-import { formatToken, goodToken } from '../publish/token.ts';
+import { publicationOf } from '../publish/publication.ts';
+import { BUILD_NAMES, makeRelease } from '../publish/release.ts';
 import { openImage } from '../image.ts';
 import { workspacePath } from './paths.ts';
 import { size } from './size.ts';
@@ -56,38 +54,6 @@ export async function removeReleases(dir: string): Promise<void> {
   await rm(join(dir, RELEASES), { recursive: true, force: true });
 }
 
-async function spoiled(
-  context: ScenarioContext,
-  made: MadeRelease,
-  spoil: NonNullable<Fault['file']>,
-  { name, at }: { name: string; at: number },
-): Promise<Map<string, string>> {
-  const dir = join(context.dir, RELEASES, 'spoiled');
-  await mkdir(dir, { recursive: true });
-  const copy = join(dir, name);
-  await copyFile(made.files.get(name)!, copy, constants.COPYFILE_FICLONE);
-  await spoil(copy, at);
-  return new Map([...made.files, [name, copy]]);
-}
-
-async function publication(
-  context: ScenarioContext,
-  made: MadeRelease,
-  fault: Fault,
-  { file, at: percent }: Serve,
-): Promise<Publication> {
-  const name = `${made.name}.${file}`;
-  const at = Math.floor(((await stat(made.files.get(name)!)).size * percent) / 100);
-  const { own, stranger } = context.keys;
-  const plan = goodToken(made, own, now());
-  const token = await formatToken(fault.token === undefined ? plan : fault.token(plan, stranger));
-  return {
-    texts: new Map([[`${made.name}.jwt`, token]]),
-    files: fault.file === undefined ? made.files : await spoiled(context, made, fault.file, { name, at }),
-    limits: new Map(fault.then === undefined ? [] : [[name, { bytes: at, then: fault.then }]]),
-  };
-}
-
 /** Publishes a release: a good one, or with a fault. It replaces what was published before. */
 export const serve = defineStepKind({
   short: 'build',
@@ -98,7 +64,8 @@ export const serve = defineStepKind({
     const made = await release(context, given);
     const fault: Fault = given.fault === undefined ? { text: '' } : FAULTS[given.fault];
     const server = await context.server();
-    server.publish(await publication(context, made, fault, given));
+    const where = { dir: join(context.dir, RELEASES, 'spoiled'), part: given.file, percent: given.at };
+    server.publish(await publicationOf(made, context.keys, fault, where));
     context.remember(given.build, made.build);
   },
 });
