@@ -1,7 +1,7 @@
 /** What can be wrong with a published release, and with the server that it comes from. */
 import { open, rm, stat, truncate } from 'node:fs/promises';
 import { randomData } from '../../env.ts';
-import type { Key } from '../../pattern/index.ts';
+import type { Claims, Key } from '../../pattern/index.ts';
 import type { Limit } from './server.ts';
 import type { TokenPlan } from './token.ts';
 
@@ -18,12 +18,12 @@ export interface Fault {
 
 const DAY = 86_400;
 
-/** Another character in the middle of the middle part. */
+/** Another date in it, and the old signature. */
 function alterPayload(token: string): string {
   const [header, payload = '', signature] = token.split('.');
-  const at = Math.floor(payload.length / 2);
-  const other = payload[at] === 'A' ? 'B' : 'A';
-  return [header, payload.slice(0, at) + other + payload.slice(at + 1), signature].join('.');
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Claims;
+  const altered = JSON.stringify({ ...claims, exp: (claims.exp ?? 0) + DAY });
+  return [header, Buffer.from(altered).toString('base64url'), signature].join('.');
 }
 
 async function flipBit(path: string, at: number): Promise<void> {

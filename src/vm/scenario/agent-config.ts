@@ -50,7 +50,10 @@ export const agentSchema = z.strictObject({
     }
     const parsed = configSchema.safeParse(completeConfig(config, example));
     for (const { path, message } of parsed.error?.issues ?? [])
-      context.addIssue({ code: 'custom', path: path, message });
+      context.addIssue({ code: 'custom', path, message });
+    const sources = isObject(config['sources']) ? Object.keys(config['sources'] as Config) : [];
+    if (config['update'] === undefined && sources.length === 0)
+      context.addIssue({ code: 'custom', message: 'must have sources or update' });
   }),
 });
 
