@@ -1,11 +1,10 @@
 /** Files on the EFI system partition of a disk image, read and written from outside by mtools. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fatImage } from '../disk/mtools.ts';
-import { OsmithError } from '../errors.ts';
 import { findEsp } from './gpt.ts';
 import { runTool, type Tools } from './tools.ts';
 
@@ -27,17 +26,25 @@ async function imageOf({ disk }: EspOfDisk): Promise<string> {
   return fatImage(disk, await findEsp(disk));
 }
 
-/** A file's text; undefined if there is none. While a machine is on, it may be half old and half new. */
-export async function readFromEsp(esp: EspOfDisk, path: string): Promise<string | undefined> {
-  const local = join(esp.dir, 'from-esp');
+/** Texts of small files; without those that are not there. While a machine is on, one may be half old and half new. */
+export async function readFromEsp(esp: EspOfDisk, paths: readonly string[]): Promise<Map<string, string>> {
+  const local = await mkdtemp(join(esp.dir, 'from-esp-'));
   try {
-    await mtools(esp, ['mcopy', '-n', '-o', '-i', await imageOf(esp), `::${path}`, local]);
-    return await readFile(local, 'utf8');
-  } catch (error) {
-    if (error instanceof OsmithError && error.code === 'E_TOOL') return undefined;
-    throw error;
+    const targets = paths.map((_, index) => join(local, String(index)));
+    const image = await imageOf(esp);
+    // One program for all: these files are read again and again while a machine needs the processors.
+    const script =
+      'image=$1; shift; while [ $# -gt 1 ]; do mcopy -n -i "$image" "$1" "$2"; shift 2; done; true';
+    const pairs = paths.flatMap((path, index) => [`::${path}`, targets[index]!]);
+    await mtools(esp, ['sh', '-c', script, 'sh', image, ...pairs]);
+    const texts = await Promise.all(
+      targets.map(async (path) => readFile(path, 'utf8').catch(() => undefined)),
+    );
+    return new Map(
+      paths.flatMap((path, index) => (texts[index] === undefined ? [] : [[path, texts[index]]])),
+    );
   } finally {
-    await rm(local, { force: true });
+    await rm(local, { recursive: true, force: true });
   }
 }
 

@@ -38,15 +38,17 @@ export function sizeOf(scenario: Scenario, { memory, cpus }: MachineDefaults): S
   return { memory: scenario.memory ?? memory, cpus: scenario.cpus ?? cpus };
 }
 
-/** Artifacts that a scenario starts from, by their endings. */
-export function neededArtifacts({ firmware, boot }: Scenario): string[] {
-  if (firmware === 'direct') return ['vmlinuz', 'initrd'];
-  return boot === 'network' ? ['pxe.tar'] : ['raw'];
-}
-
 /** Whether a scenario has a step that needs this. */
 export function needs(scenario: Scenario, need: keyof Needs): boolean {
   return scenario.steps.some(({ kind }) => STEP_KINDS[kind]!.needs?.[need] === true);
+}
+
+/** Artifacts that a scenario needs, by their endings. */
+export function neededArtifacts(scenario: Scenario): string[] {
+  const { firmware, boot } = scenario;
+  const files = ['vmlinuz', 'initrd'];
+  if (firmware === 'direct') return files;
+  return [boot === 'network' ? 'pxe.tar' : 'raw', ...(needs(scenario, 'build') ? files : [])];
 }
 
 /** The artifact, or a copy of it: tampered with, or one that keeps what is written. */

@@ -59,7 +59,7 @@ export const serve = defineStepKind({
   short: 'build',
   params,
   title,
-  needs: { network: true },
+  needs: { network: true, build: true },
   run: async (context, given) => {
     const made = await release(context, given);
     const fault: Fault = given.fault === undefined ? { text: '' } : FAULTS[given.fault];

@@ -51,9 +51,9 @@ export function slotsSeen(
 }
 
 async function look(esp: EspOfDisk, nameOf: (build: string) => string): Promise<SlotsSeen> {
-  const of = async (each: Slot) => parseSlotConfig(each, await readFromEsp(esp, slotConfig(each)))?.build;
-  const environment = parseEnvironment(await readFromEsp(esp, GRUBENV));
-  return slotsSeen(environment, { a: await of('a'), b: await of('b') }, nameOf);
+  const texts = await readFromEsp(esp, [GRUBENV, ...SLOTS.map(slotConfig)]);
+  const of = (each: Slot) => parseSlotConfig(each, texts.get(slotConfig(each)))?.build;
+  return slotsSeen(parseEnvironment(texts.get(GRUBENV)), { a: of('a'), b: of('b') }, nameOf);
 }
 
 /** What is not as expected, in words; undefined if all is. */
@@ -80,11 +80,14 @@ async function nameOfBuild(context: ScenarioContext): Promise<(build: string) =>
   return (id) => [...builds].find(([, build]) => build === id)?.[0] ?? `another build (${id.slice(0, 12)})`;
 }
 
+/** Milliseconds between two looks. */
+const PAUSE = 1000;
+
 /** Looks at the slots on the disk, or waits until they are as expected. */
 export const slots = defineStepKind({
   params: expectation,
   title,
-  needs: { disk: true },
+  needs: { disk: true, build: true },
   run: async (context, { within, ...expected }) => {
     const esp = await espOf(context);
     const nameOf = await nameOfBuild(context);
@@ -98,7 +101,7 @@ export const slots = defineStepKind({
           log: context.isOn() ? context.vm().log : undefined,
         });
       }
-      await sleep(500, undefined, { signal: context.signal });
+      await sleep(PAUSE, undefined, { signal: context.signal });
     }
   },
 });
@@ -115,7 +118,7 @@ export const running = defineStepKind({
       .filter(Boolean)
       .join(', ')}`,
   goOn: true,
-  needs: {},
+  needs: { build: true },
   run: async (context, expected) => {
     const { output } = await (await context.guest()).run('cat /proc/cmdline', 60);
     const found = readRunning(output);

@@ -107,6 +107,8 @@ export interface Needs {
   network?: boolean;
   /** The agent, and a configuration for it. */
   agent?: boolean;
+  /** Kernel and initrd as files, to know builds by them and to make others. */
+  build?: boolean;
 }
 
 /** A kind of step. To add one: a small module with this in it, and a line in steps.ts. */
