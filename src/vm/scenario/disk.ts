@@ -16,9 +16,15 @@ export async function recordDisk(esp: EspOfDisk): Promise<DiskRecord> {
   return { digest: await diskDigest(esp), files: await espDigests(esp) };
 }
 
-/** Deletes in the running system: only there is it known what else is about to be written. */
+/**
+ * Deletes in the running system, which may have more to write there; the agent's lock keeps us from meddling with what
+ * it is doing.
+ */
 function deleteScript(files: readonly string[]): string {
   return `set -e
+mkdir -p /run/osmith
+exec 9>> /run/osmith/boot.lock
+flock 9
 dir=$(mktemp -d)
 mount /dev/disk/by-label/OSMITH "$dir"
 cd "$dir"
@@ -26,6 +32,9 @@ rm -- ${files.map(shellQuote).join(' ')}
 cd /
 umount "$dir"`;
 }
+
+/** Seconds: the agent may be writing a whole system. */
+const WAIT = 600;
 
 /** Deletes files of the EFI system partition: in the running system, or of the disk of one that is off. */
 const deleteFiles = defineStepKind({
@@ -35,7 +44,7 @@ const deleteFiles = defineStepKind({
   needs: { disk: true },
   run: async (context, { files }) => {
     if (!context.isOn()) return deleteFromEsp(await espOf(context), files);
-    const { exitCode, output } = await (await context.guest()).run(deleteScript(files), 60);
+    const { exitCode, output } = await (await context.guest()).run(deleteScript(files), WAIT);
     if (exitCode === 0) return;
     throw new OsmithError('E_TEST', 'The files cannot be deleted', { tail: output.split('\n').slice(-5) });
   },

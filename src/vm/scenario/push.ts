@@ -95,7 +95,7 @@ export const push = defineStepKind({
         const why = (cause as Error).message;
         throw new OsmithError('E_TEST', `The agent did not answer within ${within} s: ${why}`, {
           cause,
-          hint: `The image needs the agent, and the scenario\'s agent the source ${source} with allowPush`,
+          hint: `The image needs the agent, and its configuration the source ${source} with allowPush`,
           log: context.vm().log,
         });
       });
