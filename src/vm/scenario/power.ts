@@ -102,7 +102,7 @@ export const reboot = defineStepKind({
 /** Waits until the machine has restarted by itself, so often since it was switched on. */
 export const restarted = defineStepKind({
   short: 'times',
-  params: z.strictObject({ times: z.int().positive().default(1), within: seconds.default(900) }),
+  params: z.strictObject({ times: z.int().positive().default(1), within: seconds.default(1200) }),
   title: ({ times }) => (times === 1 ? 'restarts by itself' : `has restarted by itself ${times} times`),
   run: async (context, { times, within }) => {
     const vm = context.vm();
