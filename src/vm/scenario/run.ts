@@ -55,7 +55,7 @@ export function mismatch(expected: Expected, observed: Observed): string | undef
 }
 
 /** Milliseconds between two runs of a command that is repeated. */
-const PAUSE = 1000;
+const PAUSE = 2000;
 
 export const run = defineStepKind({
   short: 'command',
