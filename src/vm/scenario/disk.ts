@@ -26,7 +26,8 @@ mkdir -p /run/osmith
 exec 9>> /run/osmith/boot.lock
 flock 9
 dir=$(mktemp -d)
-mount /dev/disk/by-label/OSMITH "$dir"
+udevadm settle
+mount LABEL=OSMITH "$dir"
 cd "$dir"
 rm -- ${files.map(shellQuote).join(' ')}
 cd /
