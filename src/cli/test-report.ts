@@ -20,7 +20,7 @@ export interface TestReport {
 const TIME = 8;
 
 /** A scenario's result with a line for each step that ran. */
-function resultLines({ scenario, ok, ms, steps, log }: ScenarioResult, style: Style): string[] {
+function resultLines({ scenario, ok, ms, steps, logs }: ScenarioResult, style: Style): string[] {
   const mark = (good: boolean) => (good ? style('green', '✓') : style('red', '✗'));
   const lines = [
     `${mark(ok)} ${duration(ms).padStart(TIME)}  ${style('bold', scenario.name)}  ${scenario.description}`,
@@ -33,7 +33,7 @@ function resultLines({ scenario, ok, ms, steps, log }: ScenarioResult, style: St
   }
   const left = scenario.steps.length - steps.length;
   if (left > 0) lines.push(style('dim', `${' '.repeat(TIME + 6)}${count(left, 'further step')} not tried`));
-  if (!ok) lines.push(style('dim', `${' '.repeat(TIME + 6)}console: ${log}`));
+  if (!ok) for (const log of logs) lines.push(style('dim', `${' '.repeat(TIME + 6)}console: ${log}`));
   return lines;
 }
 
@@ -56,8 +56,15 @@ export function reportAsJson({ image, acceleration, results, skipped }: TestRepo
     image,
     acceleration,
     ok: results.every(({ ok }) => ok),
-    scenarios: results.map(({ scenario, ok, ms, steps, log }) => ({
-      ...{ name: scenario.name, description: scenario.description, firmware: scenario.firmware, ok, ms, log },
+    scenarios: results.map(({ scenario, ok, ms, steps, logs }) => ({
+      ...{
+        name: scenario.name,
+        description: scenario.description,
+        firmware: scenario.firmware,
+        ok,
+        ms,
+        logs,
+      },
       steps: steps.map((step) => ({
         name: step.name,
         ok: step.error === undefined,

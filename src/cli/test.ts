@@ -1,6 +1,6 @@
 /** `osmith test`: boots the built image in virtual machines and runs scenarios. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { Config } from '../config/index.ts';
 import { now } from '../env.ts';
@@ -21,6 +21,7 @@ import { runPool } from '../vm/scenario/pool.ts';
 import type { Scenario } from '../vm/scenario/types.ts';
 import { globals, reporterFor, type GlobalOptions } from './globals.ts';
 import { interruption } from './signals.ts';
+import { reportAsJunit } from './test-junit.ts';
 import { renderReport, reportAsJson, type Skipped, type TestReport } from './test-report.ts';
 import { addVariantOptions, loadVariant } from './variant.ts';
 
@@ -28,6 +29,7 @@ interface TestOptions {
   out: string;
   scenario?: string[];
   accel: 'auto' | Accel;
+  junit?: string;
 }
 
 /** What runs the guests; `vm` has the same option. */
@@ -46,6 +48,7 @@ export function register(program: Command): void {
       [],
     )
     .addOption(accelOption())
+    .option('--junit <file>', 'write the results as JUnit XML, too')
     .action(async (_branch: string | undefined, options: TestOptions) => test(command, options));
 }
 
@@ -94,6 +97,9 @@ async function chooseScenarios(
   });
 }
 
+/** Steps after which a machine starts. */
+const STARTS = ['boot', 'reboot', 'restarted'];
+
 /** Runs them side by side, telling reporters as if each were a step. */
 function runAll(
   scenarios: Scenario[],
@@ -116,8 +122,9 @@ function runAll(
     }
     return result;
   };
-  // Long ones first: the short ones fill the gaps at the end.
-  const ordered = scenarios.toSorted((a, b) => b.steps.length - a.steps.length);
+  // Long ones first: the short ones fill the gaps at the end. Starting takes longer than all the rest.
+  const starts = ({ steps }: Scenario) => steps.filter(({ kind }) => STARTS.includes(kind)).length;
+  const ordered = scenarios.toSorted((a, b) => starts(b) - starts(a) || b.steps.length - a.steps.length);
   const jobs = ordered.map((scenario) => {
     const { memory, cpus } = sizeOf(scenario, run.defaults);
     return { cost: { memory: memory + OVERHEAD, cpus }, run: () => one(scenario) };
@@ -139,6 +146,15 @@ function failure(results: ScenarioResult[]): OsmithError | undefined {
   if (errors.length === 1) return errors[0];
   const message = `${failed} of ${count(results.length, 'scenario')} failed`;
   return new OsmithError('E_TEST', message, { also: errors });
+}
+
+async function writeJunit(file: string, report: TestReport): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, reportAsJunit(report));
+  } catch (error) {
+    throw new OsmithError('E_OUT', `Cannot write ${file}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 async function test(command: Command, options: TestOptions): Promise<void> {
@@ -174,6 +190,7 @@ async function test(command: Command, options: TestOptions): Promise<void> {
   }
   const json = reportAsJson(report);
   await writeFile(join(dir, 'report.json'), `${JSON.stringify(json, null, 2)}\n`);
+  if (options.junit !== undefined) await writeJunit(resolve(options.junit), report);
   process.stdout.write(
     global.json ? `${JSON.stringify(json)}\n` : renderReport(report, styleFor(process.stdout)),
   );

@@ -142,14 +142,14 @@ export async function findEsp(machine: Machine, running: Running): Promise<strin
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
     throw new OsmithError('E_UPDATE', `No disk has a partition with the label ${machine.label}`, {
-      hint: 'Name the EFI system partition with `update.device`',
+      hint: 'Name the EFI system partition with `bootDevice`',
     });
   }
   const matching: string[] = [];
   for (const device of found) if (await holds(machine, device, running)) matching.push(device);
   if (matching.length === 1) return matching[0]!;
   throw new OsmithError('E_UPDATE', `Several disks hold this system: ${found.join(', ')}`, {
-    hint: 'Name the one to update with `update.device`, or remove the others',
+    hint: 'Name the one to update with `bootDevice`, or remove the others',
   });
 }
 

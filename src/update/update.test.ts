@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { GRUBENV, slotFile } from '../disk/boot-slots.ts';
 import { generateKey } from '../pattern/index.ts';
+import type { BootFiles } from './esp.ts';
 import { verificationTime } from './release.ts';
 import { environment, isInSlot, next, old, size, update, useBench } from './test-bench.ts';
 import {
@@ -124,6 +125,29 @@ describe('the same release', () => {
     expect(await update(bench)).toMatchObject({ decision: { action: 'withdraw' } });
     expect(await environment(bench)).toEqual({ slot: 'a' });
   });
+});
+
+test('a token that is not good costs a machine no reading of large files', async () => {
+  const read: string[] = [];
+  const boot: BootFiles = {
+    ...bench.boot,
+    readOnly: async (use) =>
+      bench.boot.readOnly(async (disk) =>
+        use({
+          ...disk,
+          digest: async (path, length) => {
+            read.push(path);
+            return disk.digest(path, length);
+          },
+        }),
+      ),
+  };
+  await publish(bench.server, next, generateKey('ed25519', 'release'), bench.work);
+  await expect(update(bench, { boot })).rejects.toThrow(/signature/);
+  expect(read).toEqual([]);
+  await publish(bench.server, next, signer, bench.work);
+  await update(bench, { boot });
+  expect(read).toContain(slotFile('a', 'initrd'));
 });
 
 describe('refused, with nothing changed on the disk', () => {

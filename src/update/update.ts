@@ -6,7 +6,7 @@ import type { BootDisk } from './boot-disk.ts';
 import type { BootFiles } from './esp.ts';
 import { fetchSmall, isPublished, remoteSize, type Http } from './http.ts';
 import { checkRoom, fillSlot, install, putOnTrial, settle, type Fill } from './install.ts';
-import { readState } from './read-state.ts';
+import { readSlot, readState } from './read-state.ts';
 import { MAX_TOKEN, releaseOf, type Release } from './release.ts';
 import { decide, type BootState, type Decision, type Running, type UpdatePolicy } from './slots.ts';
 import { transferPart, type Seed, type Traffic } from './transfer.ts';
@@ -109,10 +109,13 @@ export async function runUpdate(context: UpdateContext, request: UpdateRequest):
   const running = requireSlot(context.running);
   const { boot, http, log } = context;
   const token = (await fetchSmall(http, `${request.url}/${request.name}.jwt`, MAX_TOKEN)).toString().trim();
-  const state = await boot.readOnly(async (disk) => readState(disk, running, true));
-  const own = state.slots[running.slot].system;
-  const claims = await context.verify(token, own?.epoch ?? 0);
-  const release = releaseOf(claims, request.name, own?.cmdline ?? '');
+  const { state, release } = await boot.readOnly(async (disk) => {
+    const { system } = await readSlot(disk, running.slot, false);
+    // Before files of some hundred megabytes are read: a token that is not good is worth no work.
+    const claims = await context.verify(token, system?.epoch ?? 0);
+    const described = releaseOf(claims, request.name, system?.cmdline ?? '');
+    return { state: await readState(disk, running, true), release: described };
+  });
   const decision = decide(state, release, request);
   const traffic: Traffic = { remote: 0, local: 0 };
   const report = (reboot: boolean): UpdateReport => ({ decision, release, reboot, traffic });

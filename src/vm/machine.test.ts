@@ -23,7 +23,7 @@ describe('machineArgv', () => {
         "-accel",
         "tcg",
         "-cpu",
-        "qemu64",
+        "qemu64,+ssse3,+sse4.1,+sha-ni",
         "-m",
         "1024",
         "-smp",
@@ -86,7 +86,7 @@ describe('machineArgv', () => {
       '-kernel /k -initrd /i -append a b',
     ],
     ['KVM', { accel: 'kvm' }, '-accel kvm -cpu host'],
-    ['TCG', {}, '-accel tcg -cpu qemu64'],
+    ['TCG', {}, '-accel tcg -cpu qemu64,+ssse3,+sse4.1,+sha-ni'],
     [
       'arm64 under Secure Boot',
       { arch: 'arm64', smm: false },

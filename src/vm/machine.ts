@@ -9,13 +9,15 @@ export interface Disk {
   format: 'raw' | 'qcow2';
   /** Keeps what the guest writes. Otherwise it goes to a temporary file and `file` is never changed. */
   writable?: boolean;
+  /** A copy that nobody needs after the test: flushes would only cost time. */
+  disposable?: boolean;
   /** Serial number that the guest sees, as in /dev/disk/by-id/virtio-SERIAL. */
   serial?: string;
 }
 
 /** A network card on QEMU's user network: DHCP, the host as 10.0.2.2, nothing reaches the guest but what is forwarded. */
 export interface Nic {
-  /** TCP ports of the host's 127.0.0.1 to ports of the guest. */
+  /** TCP ports of the host's 127.0.0.1 to ports of the guest; 0: any that is free, see `forwardedPort`. */
   forward?: { host: number; guest: number }[];
   /** Directory that is offered over TFTP, and the file in it that the firmware starts. */
   netboot?: { root: string; file: string };
@@ -43,6 +45,8 @@ export interface Machine {
   oemStrings: OemString[];
   /** Files for the guest under /sys/firmware/qemu_fw_cfg. */
   fwCfg?: { name: string; file: string }[] | undefined;
+  /** What the clock says at first, ISO 8601 in UTC; absent: the time. */
+  clock?: string | undefined;
   /** A graphics card, so that the screen can be dumped. */
   graphics?: boolean | undefined;
   /** Named pipes of the serial console: PATH.in to the guest, PATH.out from it. */
@@ -61,10 +65,13 @@ export function qemuProgram(arch: Arch): string {
   return { amd64: 'qemu-system-x86_64', arm64: 'qemu-system-aarch64' }[arch];
 }
 
-/** The model: with TCG the simplest that runs a distribution's kernel, since every feature costs emulation time. */
+/**
+ * The model: with TCG the simplest that runs a distribution's kernel, since every feature costs emulation time. But
+ * instructions for SHA-256 save more than half of it where machines compute digests of whole systems.
+ */
 function cpuModel({ arch, accel }: Machine): string {
   if (accel === 'kvm') return 'host';
-  return { amd64: 'qemu64', arm64: 'cortex-a57' }[arch];
+  return { amd64: 'qemu64,+ssse3,+sse4.1,+sha-ni', arm64: 'cortex-a57' }[arch];
 }
 
 function boardArgs(machine: Machine): string[] {
@@ -103,13 +110,13 @@ function firmwareArgs({ arch, firmware, smm, kernel }: Machine): string[] {
 }
 
 /** Disks come after network cards that boot, in the order given. */
-function diskArgs({ file, format, writable, serial }: Disk, index: number): string[] {
+function diskArgs({ file, format, writable, disposable, serial }: Disk, index: number): string[] {
   const drive = `if=none,id=disk${index},format=${format},snapshot=${writable ? 'off' : 'on'}`;
   const device = `virtio-blk-pci,drive=disk${index},bootindex=${index + 10}`;
   return [
     '-drive',
     // Nothing on a test machine's disk outlives it: flushes would only cost time.
-    `${drive}${writable ? '' : ',cache=unsafe'},file=${value(file)}`,
+    `${drive}${writable && !disposable ? '' : ',cache=unsafe'},file=${value(file)}`,
     '-device',
     serial === undefined ? device : `${device},serial=${value(serial)}`,
   ];
@@ -155,6 +162,7 @@ export function machineArgv(machine: Machine): string[] {
     ...machine.disks.flatMap(diskArgs),
     ...machine.nics.flatMap(nicArgs),
     ...['-device', 'virtio-rng-pci'],
+    ...(machine.clock === undefined ? [] : ['-rtc', `base=${machine.clock}`]),
     ...guestDataArgs(machine),
     ...consoleArgs(machine),
     ...['-action', 'reboot=shutdown'],

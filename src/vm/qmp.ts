@@ -96,6 +96,16 @@ export async function allowReset(qmp: Qmp, allow: boolean): Promise<void> {
   await qmp.execute('set-action', { reboot: allow ? 'reset' : 'shutdown' });
 }
 
+/** The port of this machine that leads to a port of the guest. */
+export async function forwardedPort(qmp: Qmp, guest: number): Promise<number> {
+  const text = await qmp.execute('human-monitor-command', { 'command-line': 'info usernet' });
+  // Protocol, file descriptor, address and port here, address and port in the guest.
+  const line = new RegExp(`^\\s*TCP\\[HOST_FORWARD\\]\\s+\\d+\\s+\\S+\\s+(\\d+)\\s+\\S+\\s+${guest}\\s`, 'm');
+  const port = line.exec(String(text))?.[1];
+  if (port !== undefined) return Number(port);
+  throw new OsmithError('E_TOOL', `QEMU forwards nothing to port ${guest} of the guest`);
+}
+
 /** Writes what the screen shows to a PNG file; the machine needs `graphics`. */
 export async function screendump(qmp: Qmp, file: string): Promise<void> {
   await qmp.execute('screendump', { filename: file, format: 'png' });

@@ -9,7 +9,15 @@ import { now, tempDir } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import { usesSmm, type Arch, type Firmware } from './firmware.ts';
 import { credentialString, loginCredential, type Login } from './login.ts';
-import { machineArgv, machineFiles, type Accel, type Disk, type Machine, type Nic } from './machine.ts';
+import {
+  machineArgv,
+  machineFiles,
+  type Accel,
+  type Disk,
+  type Machine,
+  type Nic,
+  type OemString,
+} from './machine.ts';
 import { openQmp, quit, type Qmp } from './qmp.ts';
 import { openSerial, type Serial, type SerialLine } from './serial.ts';
 import type { ToolProcess, Tools } from './tools.ts';
@@ -30,6 +38,9 @@ export interface VmSpec {
   kernel?: Machine['kernel'] | undefined;
   /** Gives root this password inside the guest. */
   login?: Login | undefined;
+  /** Texts that the guest finds in its firmware's tables (SMBIOS type 11). */
+  oemStrings?: string[] | undefined;
+  clock?: string | undefined;
   graphics?: boolean | undefined;
 }
 
@@ -46,8 +57,10 @@ export interface Vm {
   /** Resolves when QEMU has ended and its files are gone. */
   ended: Promise<void>;
   hasEnded(): boolean;
-  /** Pulls the plug. */
+  /** Ends it in an orderly way, as far as QEMU is concerned. */
   stop(): Promise<void>;
+  /** Pulls the plug. */
+  cut(): Promise<void>;
 }
 
 /** Listens on a unix socket for the one connection that QEMU makes. */
@@ -76,16 +89,22 @@ async function openLine(path: string): Promise<SerialLine> {
 
 /** Writes what the guest gets through the firmware; the machine's part for it. */
 async function guestData(dir: string, spec: VmSpec): Promise<Pick<Machine, 'oemStrings' | 'fwCfg'>> {
-  if (spec.login === undefined) return { oemStrings: [] };
+  const oemStrings: OemString[] = [];
+  for (const [index, text] of (spec.oemStrings ?? []).entries()) {
+    const file = join(dir, `oem-string-${index}`);
+    await writeFile(file, text, { mode: 0o600 });
+    oemStrings.push({ file });
+  }
+  if (spec.login === undefined) return { oemStrings };
   const credential = loginCredential(spec.login);
   const file = join(dir, 'credential');
   // Without UEFI an arm64 machine has no SMBIOS; systemd also looks at QEMU's own interface.
   if (spec.arch === 'arm64' && spec.firmware === 'direct') {
     await writeFile(file, credential[1], { mode: 0o600 });
-    return { oemStrings: [], fwCfg: [{ name: `opt/io.systemd.credentials/${credential[0]}`, file }] };
+    return { oemStrings, fwCfg: [{ name: `opt/io.systemd.credentials/${credential[0]}`, file }] };
   }
   await writeFile(file, credentialString(credential), { mode: 0o600 });
-  return { oemStrings: [{ file }] };
+  return { oemStrings: [...oemStrings, { file }] };
 }
 
 /** Starts QEMU and connects to it. The console goes to `log`. When `signal` aborts, the machine is gone at once. */
@@ -164,6 +183,12 @@ export async function startVm(tools: Tools, spec: VmSpec, log: string, signal: A
     async stop() {
       // Asked first, so that it writes out a disk that is kept; a QEMU that hangs must not hold us up.
       await Promise.race([quit(qmp), ended, sleep(2000, undefined, { ref: false })]);
+      process.kill();
+      serial.close();
+      qmp.close();
+      await ended;
+    },
+    async cut() {
       process.kill();
       serial.close();
       qmp.close();

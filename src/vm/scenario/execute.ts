@@ -1,17 +1,23 @@
 /** Runs one scenario: its machine, its steps one after the other, and a result for each. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { now } from '../../env.ts';
 import { OsmithError, toOsmithError } from '../../errors.ts';
+import { generateKey } from '../../pattern/index.ts';
 import type { Acceleration } from '../accel.ts';
 import { openGuest, type Guest } from '../guest.ts';
 import type { Image } from '../image.ts';
 import { oneTimeLogin } from '../login.ts';
 import type { Tools } from '../tools.ts';
+import { allowReset } from '../qmp.ts';
+import { imageBuild } from '../publish/release.ts';
+import { serveReleases, urlForGuests } from '../publish/server.ts';
 import { startVm, type Vm } from '../vm.ts';
-import { prepareMachine, type MachineDefaults } from './machine.ts';
+import { recordDisk } from './disk.ts';
+import { needs, prepareMachine, type MachineDefaults } from './machine.ts';
+import { removeReleases } from './serve.ts';
 import { STEP_KINDS } from './steps.ts';
-import type { Scenario, ScenarioContext, ScenarioStep } from './types.ts';
+import type { DiskRecord, Scenario, ScenarioContext, ScenarioStep } from './types.ts';
 
 export interface StepResult {
   name: string;
@@ -26,8 +32,8 @@ export interface ScenarioResult {
   ms: number;
   /** Those that ran. */
   steps: StepResult[];
-  /** Where the console's log is. */
-  log: string;
+  /** Where the console's logs are, one of each time that the machine was switched on. */
+  logs: string[];
 }
 
 export interface ScenarioRun {
@@ -45,11 +51,11 @@ export interface ScenarioRun {
 /** Runs a scenario. Throws only when the run as a whole is over, such as by ^C. */
 export async function runScenario(scenario: Scenario, run: ScenarioRun): Promise<ScenarioResult> {
   const dir = join(run.dir, scenario.name);
+  await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
-  const log = join(dir, 'console.log');
   const start = now();
-  const result = { scenario, ok: true, ms: 0, steps: [] as StepResult[], log };
-  const machine = holdMachine(scenario, { ...run, dir }, log);
+  const result = { scenario, ok: true, ms: 0, steps: [] as StepResult[], logs: [] as string[] };
+  const machine = holdMachine(scenario, { ...run, dir }, result.logs);
   try {
     for (const step of scenario.steps) {
       run.onStep?.(scenario, step);
@@ -77,17 +83,31 @@ async function runStep(step: ScenarioStep, context: ScenarioContext): Promise<St
   }
 }
 
-/** The scenario's machine through its steps. */
+/** The scenario's machine through its steps, and what it shares with the test. */
 function holdMachine(
   scenario: Scenario,
   run: ScenarioRun,
-  log: string,
+  logs: string[],
 ): { context: ScenarioContext; release(): Promise<void> } {
   const { image, tools, dir, signal } = run;
   const login = oneTimeLogin();
-  const cleanup: (() => Promise<void>)[] = [];
+  const keys = { own: generateKey('ed25519', 'test'), stranger: generateKey('ed25519', 'test') };
   let vm: Vm | undefined;
   let guest: Guest | undefined;
+  let restarts = { count: 0, allowed: false };
+  let before: DiskRecord | undefined;
+  const made = new Map<string, Promise<unknown>>();
+  const once: ScenarioContext['once'] = async (key, make) => {
+    if (!made.has(key)) made.set(key, make(made.size));
+    return made.get(key) as ReturnType<typeof make>;
+  };
+  const names = new Map<string, string>();
+  const server = async () => once('server', serveReleases);
+  const prepared = async () =>
+    once('machine', async () => {
+      const url = async () => urlForGuests(await server());
+      return prepareMachine(scenario, image, { ...run, login, key: keys.own, url });
+    });
 
   const running = (): Vm => {
     if (vm !== undefined && !vm.hasEnded()) return vm;
@@ -96,23 +116,47 @@ function holdMachine(
     });
   };
   const context: ScenarioContext = {
-    ...{ scenario, image, tools, dir, signal },
-    async start() {
+    ...{ scenario, image, tools, dir, signal, keys, server, once },
+    async start(options) {
       await vm?.stop();
-      if (cleanup.length === 0) await mkdir(dir, { recursive: true });
-      const prepared = await prepareMachine(scenario, image, { ...run, login });
-      cleanup.push(prepared.remove);
-      return (vm = await startVm(tools, prepared.spec, log, signal));
+      guest = undefined;
+      const { spec } = await prepared();
+      if (needs(scenario, 'record')) before = await recordDisk({ tools, dir, disk: spec.disks![0]!.file });
+      const log = join(dir, logs.length === 0 ? 'console.log' : `console-${logs.length + 1}.log`);
+      const started = await startVm(tools, spec, log, signal);
+      logs.push(log);
+      const counted = (restarts = { count: 0, allowed: options.restarts });
+      started.qmp.onEvent(({ event }) => {
+        if (event !== 'RESET') return;
+        counted.count += 1;
+        // What the system before has said must not be taken for what the next one says.
+        started.serial.skip();
+        guest = undefined;
+      });
+      if (options.restarts) await allowReset(started.qmp, true);
+      return (vm = started);
     },
     vm: running,
+    isOn: () => vm !== undefined && !vm.hasEnded(),
+    restarts: () => restarts.count,
+    mayRestart: () => restarts.allowed,
     guest: async () => (guest ??= await openGuest(running(), login, signal)),
     leaveGuest: () => (guest = undefined),
+    disk: async () => (await prepared()).spec.disks![0]!.file,
+    before: () => before,
+    remember: (name, build) => void names.set(name, build),
+    builds: async () => new Map([...names, ['same', await imageBuild(image)]]),
   };
   return {
     context,
     async release() {
       await vm?.stop();
-      for (const remove of cleanup) await remove();
+      if (made.has('server')) await (await server()).close();
+      if (made.has('machine'))
+        await prepared()
+          .then(async ({ remove }) => remove())
+          .catch(() => {}); // failed, and was told
+      await removeReleases(dir);
     },
   };
 }

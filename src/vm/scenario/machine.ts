@@ -4,14 +4,21 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
+import type { Key } from '../../pattern/index.ts';
 import { efiNames } from '../../disk/efi.ts';
 import type { Acceleration } from '../accel.ts';
 import { alterDisk } from '../alter.ts';
 import { artifact, type Image } from '../image.ts';
 import type { Login } from '../login.ts';
+import type { Disk } from '../machine.ts';
 import type { Tools } from '../tools.ts';
 import type { VmSpec } from '../vm.ts';
-import type { Scenario } from './types.ts';
+import { AGENT_PORT, followsReleases, handInConfig } from './agent-config.ts';
+import { STEP_KINDS } from './steps.ts';
+import type { Needs, Scenario } from './types.ts';
+
+/** Name of a scenario's own disk. */
+const DISK = 'disk.raw';
 
 /** What holds for all scenarios of a run unless they say otherwise. */
 export interface MachineDefaults {
@@ -31,20 +38,29 @@ export function sizeOf(scenario: Scenario, { memory, cpus }: MachineDefaults): S
   return { memory: scenario.memory ?? memory, cpus: scenario.cpus ?? cpus };
 }
 
-/** Artifacts that a scenario starts from, by their endings. */
-export function neededArtifacts({ firmware, boot }: Scenario): string[] {
-  if (firmware === 'direct') return ['vmlinuz', 'initrd'];
-  return boot === 'network' ? ['pxe.tar'] : ['raw'];
+/** Whether a scenario has a step that needs this. */
+export function needs(scenario: Scenario, need: keyof Needs): boolean {
+  return scenario.steps.some(({ kind }) => STEP_KINDS[kind]!.needs?.[need] === true);
 }
 
-/** The scenario's private copy of the disk, tampered with; or the artifact itself. */
-async function diskFile(scenario: Scenario, image: Image, tools: Tools, dir: string): Promise<string> {
+/** Artifacts that a scenario needs, by their endings. */
+export function neededArtifacts(scenario: Scenario): string[] {
+  const { firmware, boot } = scenario;
+  const files = ['vmlinuz', 'initrd'];
+  if (firmware === 'direct') return files;
+  return [boot === 'network' ? 'pxe.tar' : 'raw', ...(needs(scenario, 'build') ? files : [])];
+}
+
+/** The artifact, or a copy of it: tampered with, or one that keeps what is written. */
+async function bootDisk(scenario: Scenario, image: Image, tools: Tools, dir: string): Promise<Disk> {
   const original = artifact(image, 'raw');
-  if (scenario.alter.length === 0) return original;
-  const copy = join(dir, 'disk.raw');
-  await copyFile(original, copy, constants.COPYFILE_FICLONE);
-  for (const alteration of scenario.alter) await alterDisk(tools, copy, dir, image.arch, alteration);
-  return copy;
+  const keeps = needs(scenario, 'disk');
+  const viaDisk = scenario.agent?.through === 'command-line';
+  if (scenario.alter.length === 0 && !keeps && !viaDisk) return { file: original, format: 'raw' };
+  const file = join(dir, DISK);
+  await copyFile(original, file, constants.COPYFILE_FICLONE);
+  for (const alteration of scenario.alter) await alterDisk(tools, file, dir, image.arch, alteration);
+  return { file, format: 'raw', ...(keeps && { writable: true, disposable: true }) };
 }
 
 /** Unpacks the network boot archive; the directory to offer over TFTP. */
@@ -80,12 +96,18 @@ export async function prepareMachine(
     login,
     acceleration,
     defaults,
+    key,
+    url,
   }: {
     tools: Tools;
     dir: string;
     login: Login;
     acceleration: Acceleration;
     defaults: MachineDefaults;
+    /** What the agent is to trust. */
+    key: Key;
+    /** Where the machine finds releases. */
+    url: () => Promise<string>;
   },
 ): Promise<Prepared> {
   const { firmware, boot } = scenario;
@@ -95,10 +117,13 @@ export async function prepareMachine(
     ...{ accel: acceleration.accel, canSmm: acceleration.canSmm },
     ...sizeOf(scenario, defaults),
     nics: [{}],
-    login,
+    // Its network then is that of this machine: the server is here.
+    outside: needs(scenario, 'network') || followsReleases(scenario.agent),
+    ...{ login, clock: scenario.clock },
   };
   const remove = async () => {
-    for (const name of ['disk.raw', 'tftp']) await rm(join(dir, name), { recursive: true, force: true });
+    for (const name of [DISK, 'cidata.img', 'tftp'])
+      await rm(join(dir, name), { recursive: true, force: true });
   };
   try {
     if (firmware === 'direct') {
@@ -108,8 +133,12 @@ export async function prepareMachine(
       const root = await tftpRoot(image, dir);
       spec.nics = [{ netboot: { root, file: efiNames(image.arch).removable.toLowerCase() } }];
     } else {
-      spec.disks = [{ file: await diskFile(scenario, image, tools, dir), format: 'raw' }];
+      spec.disks = [await bootDisk(scenario, image, tools, dir)];
     }
+    const [nic] = spec.nics!;
+    if (needs(scenario, 'agent')) nic!.forward = [{ host: 0, guest: AGENT_PORT }];
+    if (scenario.agent !== undefined)
+      await handInConfig(scenario.agent, { key, url: await url() }, { spec, tools, dir });
   } catch (error) {
     await remove();
     throw error;

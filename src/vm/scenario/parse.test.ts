@@ -39,9 +39,13 @@ steps:
       ...{ name: 'mine', file: '/w/scenarios/mine.yaml', description: 'd', firmware: 'uefi', memory: 2048 },
       ...{ arch: ['amd64', 'arm64'], boot: 'disk', alter: [] },
       steps: [
-        { kind: 'boot', name: 'is switched on', params: {} },
+        { kind: 'boot', name: 'is switched on', params: { restarts: false } },
         { kind: 'up', name: 'comes up to the login prompt', params: { within: 10 } },
-        { kind: 'run', name: 'uname -r', params: { command: 'uname -r', exit: 0, within: 120 } },
+        {
+          kind: 'run',
+          name: 'uname -r',
+          params: { command: 'uname -r', exit: 0, within: 120, repeat: false },
+        },
         { kind: 'refused', name: 'the kernel is refused', params: { part: 'kernel', within: 120 } },
       ],
     });
@@ -87,6 +91,42 @@ steps:
       `${head}steps:\n  - bot\n  - up: { within: -1 }\n`,
       ['4: There is no step bot', /^5: steps/],
     ],
+    [
+      'a step that needs an agent where there is none',
+      `${head}steps:\n  - boot\n  - push: { commands: [{ id: a }] }\n`,
+      ['5: push needs an agent: the scenario has no `agent`'],
+    ],
+    [
+      'a step that needs a disk where there is none',
+      'description: d\nfirmware: direct\nsteps:\n  - boot\n  - unchanged\n',
+      ['5: unchanged needs a disk that the machine boots from'],
+    ],
+    [
+      "what the agent's configuration cannot be",
+      `${head}agent:\n  config:\n    update:\n      tries: 9\n    sorces: {}\nsteps: [boot]\n`,
+      [/^6: agent.config.update.tries: .*<=3/, /^4: agent.config: .*sorces/],
+    ],
+    [
+      'an agent without a source',
+      `${head}agent: { config: {} }\nsteps: [boot]\n`,
+      ['3: agent.config: must have sources or update'],
+    ],
+    [
+      'a command line for a machine that gets it from the network',
+      'description: d\nfirmware: uefi\nboot: network\nagent: { through: command-line, config: { update: {} } }\nsteps: [boot]\n',
+      ['4: A machine that boots from the network gets its command line from there'],
+    ],
+    [
+      'an unknown fault of a release',
+      `${head}steps:\n  - serve: { fault: expird }\n`,
+      [/^4: steps.serve.fault: /],
+    ],
+    [
+      'a push of two things',
+      `${head}agent: { config: { sources: { a: {} } } }\nsteps:\n  - push: { pattern: x, commands: [] }\n`,
+      ['5: steps.push: must have either pattern or commands'],
+    ],
+    ['a clock that shows nothing', `${head}clock: tomorrow\nsteps: [boot]\n`, [/^3: clock: must be a date/]],
     ['no YAML', `${head}steps: [boot\n`, [/^\d: This is not YAML/]],
   ])('tells %s', (_, text, expected) => {
     const found = faults(text);

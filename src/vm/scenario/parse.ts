@@ -5,14 +5,10 @@ import { z } from 'zod';
 import { OsmithError } from '../../errors.ts';
 import { CHANGES } from '../alter.ts';
 import { ARCHES, FIRMWARES, unsupported } from '../firmware.ts';
+import { agentSchema } from './agent-config.ts';
+import { size } from './size.ts';
 import { STEP_KINDS } from './steps.ts';
 import type { Scenario, ScenarioStep } from './types.ts';
-
-/** `512M`, `2G`. In MiB. */
-const memory = z
-  .string()
-  .regex(/^[1-9]\d*[MG]$/, 'must be a size such as 512M or 2G')
-  .transform((text) => parseInt(text, 10) * (text.endsWith('G') ? 1024 : 1));
 
 const alteration = z.strictObject({
   file: z.string().min(1),
@@ -27,9 +23,14 @@ const scenarioSchema = z.strictObject({
     .default([...ARCHES]),
   firmware: z.enum(FIRMWARES),
   boot: z.enum(['disk', 'network']).default('disk'),
-  memory: memory.optional(),
+  memory: size.optional(),
   cpus: z.int().min(1).max(64).optional(),
+  clock: z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$/, 'must be a date such as 2031-01-01 or 2031-01-01T12:00:00')
+    .optional(),
   alter: z.array(alteration).default([]),
+  agent: agentSchema.optional(),
   steps: z.array(z.unknown()).min(1),
 });
 
@@ -65,7 +66,7 @@ function parseStep(value: unknown, path: Path, faults: Fault[]): ScenarioStep | 
   const kind = kinds[0]!;
   const { params, short, title } = STEP_KINDS[kind]!;
   const given = rest[kind] ?? {};
-  const isShort = short !== undefined && typeof given !== 'object';
+  const isShort = short !== undefined && (typeof given !== 'object' || Array.isArray(given));
   const parsed = params.safeParse(isShort ? { [short]: given } : given);
   if (!parsed.success) {
     faults.push(...zodFaults(parsed.error, typeof value === 'string' ? path : [...path, kind]));
@@ -95,6 +96,21 @@ function lineOf(document: Document, lines: LineCounter, path: Path): number {
     if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
   }
   return 1;
+}
+
+/** What a step needs and the scenario has not. */
+function needFaults(
+  { agent, boot, firmware }: Pick<Scenario, 'agent' | 'boot' | 'firmware'>,
+  { kind }: ScenarioStep,
+  path: Path,
+): Fault[] {
+  const { needs } = STEP_KINDS[kind]!;
+  const faults: Fault[] = [];
+  if (needs?.agent && agent === undefined)
+    faults.push({ path, message: `${kind} needs an agent: the scenario has no \`agent\`` });
+  if (needs?.disk && (boot === 'network' || firmware === 'direct'))
+    faults.push({ path, message: `${kind} needs a disk that the machine boots from` });
+  return faults;
 }
 
 function toError(faults: Fault[], at: (path: Path) => { file: string; line: number }): OsmithError {
@@ -129,6 +145,11 @@ export function parseScenario(text: string, file: string): Scenario {
   }
   if (rest.boot === 'network' && !rest.firmware.startsWith('uefi')) {
     faults.push({ path: ['boot'], message: `Booting from the network needs UEFI, not ${rest.firmware}` });
+  }
+  for (const [index, step] of parsedSteps.entries()) faults.push(...needFaults(rest, step, ['steps', index]));
+  if (rest.boot === 'network' && rest.agent?.through === 'command-line') {
+    const message = 'A machine that boots from the network gets its command line from there';
+    faults.push({ path: ['agent', 'through'], message, hint: 'Use smbios or cidata' });
   }
   if (faults.length > 0) throw toError(faults, at);
   return { ...rest, name: basename(file, '.yaml'), file, steps: parsedSteps };

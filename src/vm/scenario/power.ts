@@ -1,6 +1,7 @@
 /** Steps that switch the machine on and off. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { now } from '../../env.ts';
 import { OsmithError } from '../../errors.ts';
 import { BOOT_PARTS } from '../diagnose.ts';
 import { allowReset } from '../qmp.ts';
@@ -12,9 +13,12 @@ const seconds = z.number().positive();
 
 /** Switches the machine on; does not wait for anything. */
 export const boot = defineStepKind({
-  params: z.strictObject({}),
+  params: z.strictObject({
+    /** Whether it may restart by itself; otherwise that ends the machine. */
+    restarts: z.boolean().default(false),
+  }),
   title: () => 'is switched on',
-  run: async (context) => void (await context.start()),
+  run: async (context, { restarts }) => void (await context.start({ restarts })),
 });
 
 /** Waits for the login prompt on the console. */
@@ -91,6 +95,38 @@ export const reboot = defineStepKind({
     ]);
     vm.serial.skip();
     await waitUp(vm, within, context.signal);
-    await allowReset(vm.qmp, false);
+    if (!context.mayRestart()) await allowReset(vm.qmp, false);
+  },
+});
+
+/** Waits until the machine has restarted by itself, so often since it was switched on. */
+export const restarted = defineStepKind({
+  short: 'times',
+  params: z.strictObject({ times: z.int().positive().default(1), within: seconds.default(1200) }),
+  title: ({ times }) => (times === 1 ? 'restarts by itself' : `has restarted by itself ${times} times`),
+  run: async (context, { times, within }) => {
+    const vm = context.vm();
+    const end = now() + within * 1000;
+    while (context.restarts() < times) {
+      if (vm.hasEnded() || now() >= end) {
+        const why = vm.hasEnded() ? 'before the machine went off' : `within ${within} s`;
+        throw new OsmithError('E_BOOT', `The machine restarted ${context.restarts()} times ${why}`, {
+          hint: 'A machine that may restart is switched on with `boot: { restarts: true }`',
+          tail: consoleTail(vm),
+          log: vm.log,
+        });
+      }
+      await sleep(200, undefined, { signal: context.signal });
+    }
+  },
+});
+
+/** Pulls the plug: what the system has not written to its disk yet is lost. */
+export const cut = defineStepKind({
+  params: z.strictObject({}),
+  title: () => 'the power is cut',
+  run: async (context) => {
+    await context.vm().cut();
+    context.leaveGuest();
   },
 });

@@ -1,10 +1,12 @@
 /** The step that runs a command in the guest and looks at what it says. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { now } from '../../env.ts';
 import { OsmithError } from '../../errors.ts';
 import { defineStepKind } from './types.ts';
 
 /** A regular expression; lines are matched one by one by `^` and `$`. */
-const pattern = z.string().refine((text) => {
+export const regularExpression = z.string().refine((text) => {
   try {
     return new RegExp(text, 'm') instanceof RegExp;
   } catch {
@@ -18,11 +20,13 @@ const params = z.strictObject({
   /** The exit code that it must have. */
   exit: z.union([z.int().min(0).max(255), z.literal('any')]).default(0),
   /** Must match its output, which is standard output and error. */
-  match: pattern.optional(),
+  match: regularExpression.optional(),
   /** Must not match its output. */
-  not: pattern.optional(),
+  not: regularExpression.optional(),
   /** Seconds. */
   within: z.number().positive().default(120),
+  /** Runs it again and again until all is as expected. */
+  repeat: z.boolean().default(false),
 });
 
 type Expected = z.infer<typeof params>;
@@ -50,6 +54,9 @@ export function mismatch(expected: Expected, observed: Observed): string | undef
   return undefined;
 }
 
+/** Milliseconds between two runs of a command that is repeated. */
+const PAUSE = 2000;
+
 export const run = defineStepKind({
   short: 'command',
   params,
@@ -57,8 +64,15 @@ export const run = defineStepKind({
   goOn: true,
   run: async (context, expected) => {
     const guest = await context.guest();
-    const observed = await guest.run(expected.command, expected.within);
-    const fault = mismatch(expected, observed);
+    const end = now() + expected.within * 1000;
+    const attempt = async () => guest.run(expected.command, Math.max(1, (end - now()) / 1000));
+    let observed = await attempt();
+    let fault = mismatch(expected, observed);
+    while (expected.repeat && fault !== undefined && now() + PAUSE < end) {
+      await sleep(PAUSE, undefined, { signal: context.signal });
+      observed = await attempt();
+      fault = mismatch(expected, observed);
+    }
     if (fault === undefined) return;
     throw new OsmithError('E_TEST', `\`${expected.command.trim().split('\n')[0]}\` ${fault}`, {
       tail: observed.output.split('\n').slice(-15),

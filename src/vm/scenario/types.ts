@@ -1,11 +1,23 @@
 /** A scenario: a test of an image, as data. */
 import type { ZodType } from 'zod';
+import type { Key } from '../../pattern/index.ts';
 import type { Alteration } from '../alter.ts';
 import type { Arch, Firmware } from '../firmware.ts';
 import type { Guest } from '../guest.ts';
 import type { Image } from '../image.ts';
+import type { ReleaseServer } from '../publish/server.ts';
 import type { Tools } from '../tools.ts';
 import type { Vm } from '../vm.ts';
+
+/** How the agent's configuration gets into the machine. */
+export const AGENT_PLACES = ['smbios', 'cidata', 'command-line'] as const;
+export type AgentPlace = (typeof AGENT_PLACES)[number];
+
+export interface AgentSetup {
+  through: AgentPlace;
+  /** Without what only the run knows: its key, and where its releases are. */
+  config: Record<string, unknown>;
+}
 
 export interface Scenario {
   /** Name of its file, without `.yaml`. */
@@ -20,7 +32,10 @@ export interface Scenario {
   /** MiB; absent: what the configuration says. */
   memory?: number | undefined;
   cpus?: number | undefined;
+  /** What the machine's clock says when it is switched on, ISO 8601; absent: the time. */
+  clock?: string | undefined;
   alter: Alteration[];
+  agent?: AgentSetup | undefined;
   steps: ScenarioStep[];
 }
 
@@ -28,6 +43,14 @@ export interface ScenarioStep {
   kind: string;
   name: string;
   params: unknown;
+}
+
+/** Keys of one run. */
+export interface RunKeys {
+  /** The agent trusts it. */
+  own: Key;
+  /** It has the same name, and the agent does not know it. */
+  stranger: Key;
 }
 
 /** What a running scenario's steps share. */
@@ -38,14 +61,54 @@ export interface ScenarioContext {
   /** The scenario's own directory; stays when it is over. */
   dir: string;
   signal: AbortSignal;
-  /** Switches the machine on. */
-  start(): Promise<Vm>;
+  keys: RunKeys;
+  /** Publishes releases for the machine; starts when it is first needed. */
+  server(): Promise<ReleaseServer>;
+  /** Switches the machine on. `restarts`: it may restart by itself. */
+  start(options: { restarts: boolean }): Promise<Vm>;
   /** The machine that is on; fails if none is. */
   vm(): Vm;
+  isOn(): boolean;
+  /** How often it restarted since it was switched on. */
+  restarts(): number;
+  /** Whether it may do so by itself. */
+  mayRestart(): boolean;
   /** A shell in the running system, logged in to when it is first needed. */
   guest(): Promise<Guest>;
   /** Forgets the shell: the system that it ran in is gone. */
   leaveGuest(): void;
+  /** Path of the machine's own disk. Only for steps that need one. */
+  disk(): Promise<string>;
+  /** What was on the disk when the machine was switched on. */
+  before(): DiskRecord | undefined;
+  /** Makes something when it is first needed. The maker gets a number that no other has. */
+  once<T>(key: string, make: (number: number) => Promise<T>): Promise<T>;
+  /** Gives a build that was published its name in this scenario. */
+  remember(name: string, build: string): void;
+  /** Names of builds to their identities; `same` is the image itself. */
+  builds(): Promise<ReadonlyMap<string, string>>;
+}
+
+/** What was on a disk at some time. */
+export interface DiskRecord {
+  /** SHA-256 of all of it. */
+  digest: string;
+  /** Files on the EFI system partition to their SHA-256. */
+  files: Map<string, string>;
+}
+
+/** What a kind of step needs of the machine that it is used with. */
+export interface Needs {
+  /** A disk of its own, which keeps what is written through all boots. */
+  disk?: boolean;
+  /** A record of what was on the disk at each start. */
+  record?: boolean;
+  /** A way between guest and test: the host's network. */
+  network?: boolean;
+  /** The agent, and a configuration for it. */
+  agent?: boolean;
+  /** Kernel and initrd as files, to know builds by them and to make others. */
+  build?: boolean;
 }
 
 /** A kind of step. To add one: a small module with this in it, and a line in steps.ts. */
@@ -57,6 +120,9 @@ export interface StepKind<P = unknown> {
   title: (params: P) => string;
   /** Whether the steps after it make sense when it has failed. */
   goOn?: boolean;
+  needs?: Needs;
+  /** Looks before anything is started whether what it names is there; throws. */
+  check?: (scenario: Scenario, params: P) => Promise<void>;
   run: (context: ScenarioContext, params: P) => Promise<void>;
 }
 
