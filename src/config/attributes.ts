@@ -10,6 +10,7 @@
  * builder has it.
  */
 import { OsmithError, type Where } from '../errors.ts';
+import { VARIABLES } from './builtin.ts';
 import { type Fault, faultsError } from './fault.ts';
 import type { SchemaText } from './schema.ts';
 import { words } from './text.ts';
@@ -17,6 +18,8 @@ import type { Attributes } from './types.ts';
 
 const ORDER = ['product', 'branch', 'arch', 'platform', 'personality'];
 const NEEDED = ['product', 'branch', 'arch'];
+/** Names of files and variables that an attribute would be mistaken for. */
+const RESERVED = ['local', 'system', 'private', 'defaults', 'set', ...Object.keys(VARIABLES)];
 const DEFAULTS: Attributes = { product: 'eoscustom', branch: 'master', personality: 'base' };
 
 /** Debian's names for machines, by the names that Node has for them. */
@@ -56,7 +59,10 @@ function attributeOrder(text: SchemaText): string[] {
   if (line === undefined) return ORDER;
   const order = words(line.value);
   const where: Where = { file: line.file, line: line.line };
-  const bad = order.filter((name, index) => !/^[a-z][a-z0-9]*$/u.test(name) || order.indexOf(name) < index);
+  const bad = order.filter(
+    (name, index) =>
+      !/^[a-z][a-z0-9]*$/u.test(name) || RESERVED.includes(name) || order.indexOf(name) < index,
+  );
   const missing = NEEDED.filter((name) => !order.includes(name));
   const faults: Fault[] = [
     ...bad.map((name) => ({ message: `Attribute ${name} cannot be used`, hint: NAME_HINT, where })),
@@ -67,7 +73,7 @@ function attributeOrder(text: SchemaText): string[] {
   return order;
 }
 
-const NAME_HINT = 'Names are lower-case letters and digits, each once';
+const NAME_HINT = `Names are lower-case letters and digits, each once; not ${RESERVED.join(', ')}`;
 
 function checkNames(given: Partial<Attributes>, order: string[]): void {
   for (const [name, value] of Object.entries(given)) {
@@ -100,9 +106,4 @@ function checkValue(name: string, value: string): void {
 
 function usage(message: string, hint: string): OsmithError {
   return new OsmithError('E_USAGE', message, { hint });
-}
-
-/** Branch without its last component: `eos3.8` gives `eos3`, `master` itself. */
-export function seriesOf(branch: string): string {
-  return branch.replace(/\.[^.]*$/u, '');
 }

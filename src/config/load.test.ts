@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seriesOf } from './attributes.ts';
+import { seriesOf } from './builtin.ts';
 import { toEnv } from './env.ts';
 import { layers } from './layers.ts';
 import { messages, scene } from './testing.ts';
@@ -224,8 +224,40 @@ it('exports variables for hooks', () => {
     OSMITH_S_1_A_L: '1\n2',
   });
   expect(JSON.stringify(toEnv(load(), 'OSMITH'))).not.toContain('hunter2');
-  const clash = load('s_1_a.x_y=no');
-  expect(messages(() => toEnv(clash, 'OSMITH'), workspace.dir)).toEqual([
-    '--set:1: [s-1.a] x y and [s_1_a] x_y are both exported as OSMITH_S_1_A_X_Y',
+  const clash = workspace.errors({ set: ['s_1_a.x_y=no'] });
+  expect(clash).toEqual([
+    '--set:1: [s-1.a] x y and [s_1_a] x_y are the same variable OSMITH_S_1_A_X_Y for hooks',
   ]);
+});
+
+it('never quotes a private value, not even a reference that does not work', () => {
+  const secret = (text: string) => `[s]\nx = ${text}\n`;
+  for (const text of ['${hunter2}', 'a${hunter2:hunter2:b}', '${s:hunter2}', '$hunter2']) {
+    using workspace = scene({
+      'ws/config/schema.ini': '[schema]\nstrict = true\n[s]\nx_type = string\n',
+      'etc/private.ini': secret(text),
+    });
+    const load = () => workspace.load();
+    expect(load).toThrow(expect.objectContaining({ code: 'E_CONFIG' }));
+    const error = caught(load) as { message: string; details: object };
+    expect(`${error.message} ${JSON.stringify(error.details)}`).not.toContain('hunter2');
+  }
+});
+
+function caught(call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+}
+
+it('takes a setting for what it would be in a file', () => {
+  using workspace = scene({});
+  const config = workspace.load({ set: ['s.x=a\n # gone\n  b', 's.[y=1', 's.z=#1'] });
+  expect(config.get('s', 'x')).toBe('a\nb');
+  expect(config.get('s', 'z')).toBe('#1');
+  for (const bad of ['s.x:y=1', 's.#x=1', 'DEFAULT.x=1', 's.x\ny=1']) {
+    expect(() => workspace.load({ set: [bad] })).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+  }
 });

@@ -65,4 +65,8 @@ export interface Config {
   explain(section: string, option: string): Contribution[];
   /** Whether the value is, or is made from, something in a private file. Such values are never printed. */
   isPrivate(section: string, option: string): boolean;
+  /** The same for the value as written, where references are still names. */
+  isRawPrivate(section: string, option: string): boolean;
+  /** INI text to keep with what is built; see saved.ts. */
+  saved(name: string, by: string): string;
 }
