@@ -54,7 +54,8 @@ function chosen(given: Partial<Attributes>, name: string): string | undefined {
   return name === 'platform' && given[name] === '' ? undefined : given[name];
 }
 
-function attributeOrder(text: SchemaText): string[] {
+/** Throws E_CONFIG if it is not declared well. */
+export function attributeOrder(text: SchemaText): string[] {
   const line = text.get('attributes')?.get('order');
   if (line === undefined) return ORDER;
   const order = words(line.value);
