@@ -12,6 +12,7 @@
 import { OsmithError, type Where } from '../errors.ts';
 import { VARIABLES } from './builtin.ts';
 import { type Fault, faultsError } from './fault.ts';
+import { nearest } from './nearest.ts';
 import type { SchemaText } from './schema.ts';
 import { words } from './text.ts';
 import type { Attributes } from './types.ts';
@@ -37,13 +38,15 @@ export function resolveAttributes(
   machine: string,
 ): AttributeChoice {
   const order = attributeOrder(text);
+  checkDeclared(text, order);
   checkNames(given, order);
   const values: Attributes = {};
   for (const name of order) {
-    const value = chosen(given, name) ?? fallback(name, values, text, machine);
+    const line = declared(name, values, text);
+    const value = chosen(given, name) ?? line?.value ?? fallback(name, values, machine);
     if (value === undefined)
       throw usage(`No ${name} is given`, `Use --${name}, or set it in [attributes] of schema.ini`);
-    checkValue(name, value);
+    checkValue(name, value, chosen(given, name) === undefined ? line : undefined);
     values[name] = value;
   }
   return { order, values };
@@ -59,7 +62,7 @@ export function attributeOrder(text: SchemaText): string[] {
   const line = text.get('attributes')?.get('order');
   if (line === undefined) return ORDER;
   const order = words(line.value);
-  const where: Where = { file: line.file, line: line.line };
+  const where = place(line);
   const bad = order.filter(
     (name, index) =>
       !/^[a-z][a-z0-9]*$/u.test(name) || RESERVED.includes(name) || order.indexOf(name) < index,
@@ -84,10 +87,44 @@ function checkNames(given: Partial<Attributes>, order: string[]): void {
   }
 }
 
-function fallback(name: string, known: Attributes, text: SchemaText, machine: string): string | undefined {
+/** Sections and options about attributes that there are not. */
+function checkDeclared(text: SchemaText, order: string[]): void {
+  const faults = [...text].flatMap(([section, options]): Fault[] => {
+    if (section !== 'attributes' && !section.startsWith('attributes ')) return [];
+    const known = section === 'attributes' ? ['order', ...order] : order;
+    const condition = /^attributes ([a-z0-9]+)=\S+$/u.exec(section)?.[1];
+    const wrong = section !== 'attributes' && !order.includes(condition ?? '');
+    const first = [...options.values()][0];
+    return [
+      ...(wrong
+        ? [{ message: `Section [${section}] names no attribute`, hint: CONDITION_HINT, where: place(first) }]
+        : []),
+      ...[...options]
+        .filter(([name]) => !known.includes(name))
+        .map(([name, line]) => {
+          const meant = nearest(name, known);
+          const hint = meant === undefined ? `There are ${known.join(', ')}` : `Did you mean ${meant}?`;
+          return { message: `Unknown attribute ${name} in [${section}]`, hint, where: place(line) };
+        }),
+    ];
+  });
+  const [first, ...rest] = faults;
+  if (first !== undefined) throw faultsError([first, ...rest]);
+}
+
+const CONDITION_HINT = 'Write [attributes ATTRIBUTE=VALUE], such as [attributes product=appliance]';
+
+function place(line: { file: string; line: number } | undefined): Where | undefined {
+  return line && { file: line.file, line: line.line };
+}
+
+/** The default that the workspace has; that of a section with a condition goes over the general one. */
+function declared(name: string, known: Attributes, text: SchemaText) {
   const special = Object.entries(known).map(([other, value]) => `attributes ${other}=${value}`);
-  const declared = ['attributes', ...special].flatMap((section) => text.get(section)?.get(name)?.value ?? []);
-  if (declared.length > 0) return declared.at(-1);
+  return ['attributes', ...special].flatMap((section) => text.get(section)?.get(name) ?? []).at(-1);
+}
+
+function fallback(name: string, known: Attributes, machine: string): string | undefined {
   if (name === 'platform') return known['arch'];
   if (name !== 'arch') return DEFAULTS[name];
   if (ARCHITECTURES[machine] !== undefined) return ARCHITECTURES[machine];
@@ -95,14 +132,13 @@ function fallback(name: string, known: Attributes, text: SchemaText, machine: st
 }
 
 /** Values become parts of file names. */
-function checkValue(name: string, value: string): void {
+function checkValue(name: string, value: string, line: Parameters<typeof place>[0]): void {
   const good = /^[^\s/\\\p{Cc}-][^\s/\\\p{Cc}]*$/u.test(value) && value !== '.' && value !== '..';
-  if (!good) {
-    throw usage(
-      `${name} cannot be ${JSON.stringify(value)}`,
-      'Use a name without spaces and slashes that does not start with -',
-    );
-  }
+  if (good) return;
+  const message = `${name} cannot be ${JSON.stringify(value)}`;
+  const hint = 'Use a name without spaces and slashes that does not start with -';
+  const where = place(line);
+  throw where === undefined ? usage(message, hint) : faultsError([{ message, hint, where }]);
 }
 
 function usage(message: string, hint: string): OsmithError {

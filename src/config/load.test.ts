@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -140,6 +141,31 @@ describe('attributes', () => {
       'ws/config/schema.ini:2: Attribute Arch cannot be used',
       'ws/config/schema.ini:2: The order of attributes lacks arch',
     ]);
+    using other = scene({
+      'ws/config/schema.ini': `[attributes]
+order = product branch arch local series
+`,
+    });
+    expect(other.errors()).toEqual([
+      'ws/config/schema.ini:2: Attribute local cannot be used',
+      'ws/config/schema.ini:2: Attribute series cannot be used',
+    ]);
+    using third = scene({
+      'ws/config/schema.ini': `[attributes]
+prodct = x
+[attributes prodct=x]
+branch = y
+[attributes product=x]
+barnch = y
+`,
+    });
+    expect(third.errors()).toEqual([
+      'ws/config/schema.ini:2: Unknown attribute prodct in [attributes]',
+      'ws/config/schema.ini:4: Section [attributes prodct=x] names no attribute',
+      'ws/config/schema.ini:6: Unknown attribute barnch in [attributes product=x]',
+    ]);
+    using fourth = scene({ 'ws/config/schema.ini': '[attributes]\nproduct = a b\n' });
+    expect(fourth.errors()).toEqual(['ws/config/schema.ini:2: product cannot be "a b"']);
   });
 
   it('give the series', () => {
@@ -179,6 +205,22 @@ it('tells of a missing workspace and of one without config/', () => {
       expect.objectContaining({ code: 'E_WORKSPACE' }),
     );
   }
+});
+
+it('does not wait for a pipe, nor follow many references forever', () => {
+  const many = Array.from({ length: 9 }, (_, i) => `o${i} = ${`\${o${i + 1}}`.repeat(20)}\n`).join('');
+  using workspace = scene({
+    'ws/config/schema.ini': '[schema]\nstrict = true\n[s]\nx_type = string\n',
+    'ws/config/defaults.ini': `[s]\n${many}o9 =\n`,
+    'ws/config/arch/arm64.ini': '[s]\nx = a\n b\0\n',
+  });
+  expect(spawnSync('mkfifo', [join(workspace.dir, 'ws/config/local.ini')]).status).toBe(0);
+  const found = workspace.errors({ attributes: { arch: 'arm64' } });
+  expect(found.slice(0, 2)).toEqual([
+    'ws/config/arch/arm64.ini:3: A zero byte',
+    `ws/config/local.ini:: Cannot read ${workspace.dir}/ws/config/local.ini: it is no file`,
+  ]);
+  expect(found[2]).toMatch(/takes more than 10000 references$/);
 });
 
 it('tells of everything that is wrong, at once', () => {
