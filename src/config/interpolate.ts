@@ -44,7 +44,7 @@ interface Expansion {
 
 function expand(expansion: Expansion, at: Reference, value: string, chain: string[]): string {
   if (chain.length > MAX_DEPTH) {
-    throw new InterpolationError('depth', at, `References go in a circle or too deep: ${chain.join(' -> ')}`);
+    throw new InterpolationError('depth', at, depthText(chain));
   }
   const pieces = tokens(value).map((token) => {
     if (token.kind === 'text') return token.text;
@@ -68,6 +68,14 @@ function expand(expansion: Expansion, at: Reference, value: string, chain: strin
     return found.includes('$') ? expand(expansion, target, found, [...chain, name(target)]) : found;
   });
   return pieces.join('');
+}
+
+/** A circle once around, or the whole chain. */
+function depthText(chain: string[]): string {
+  const start = chain.findIndex((each, index) => chain.indexOf(each, index + 1) > 0);
+  if (start < 0) return `More than ${MAX_DEPTH} references one after another: ${chain.join(' -> ')}`;
+  const circle = chain.slice(start, chain.indexOf(chain[start]!, start + 1) + 1);
+  return `References go in a circle: ${circle.join(' -> ')}`;
 }
 
 const BAD_SYNTAX = "A '$' must be followed by '$' or by '{name}'";
