@@ -98,7 +98,8 @@ test('the saved configuration gives the same values, wherever it is loaded', () 
   const attributes = { branch: 'deb12', arch: 'arm64' };
   const { steps, artifacts } = plan(attributes, ...set);
   expect(artifacts.map(({ name }) => name)).toContain('osmith_deb12_arm64.config.ini');
-  const text = steps.find(({ kind }) => kind === 'config')!.params['text'] as string;
+  const lines = steps.find(({ kind }) => kind === 'config')!.params['lines'] as string[];
+  const text = lines.join('\n');
   const schema = readFileSync(join(WORKSPACE, 'config/schema.ini'), 'utf8');
   using alone = scene({ 'ws/config/local.ini': text, 'ws/config/schema.ini': schema });
   const values = (config: Config) => {

@@ -8,7 +8,7 @@ export function savedConfig(config: Config, name: string): { step: Step; artifac
   return {
     step: {
       ...{ id, kind: 'config', stage: 'manifest', inputs: {} },
-      params: { text: config.saved(name, `Osmith ${version()}`) },
+      params: { lines: config.saved(name, `Osmith ${version()}`).split('\n') },
     },
     artifact: { name: `${name}.config.ini`, step: id, output: 'config' },
   };

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { defineStep } from '../types.ts';
 
 const params = z.strictObject({
-  /** INI, without anything private. */
-  text: z.string(),
+  /** INI, without anything private. As lines, so that a plan can tell which of them changed. */
+  lines: z.array(z.string()),
 });
 
 export default defineStep<z.infer<typeof params>>({
@@ -13,7 +13,7 @@ export default defineStep<z.infer<typeof params>>({
   summary: () => 'Save the configuration',
   params,
   async run(context) {
-    await writeFile(join(context.work, 'config.ini'), context.params.text);
+    await writeFile(join(context.work, 'config.ini'), context.params.lines.join('\n'));
     return { files: { config: 'config.ini' } };
   },
 });
