@@ -52,6 +52,7 @@ export function loadConfig(request: ConfigRequest): Config {
   const publicFiles = found.filter(({ layer }) => !layer.private);
   const save = {
     files: publicFiles.map(({ layer }) => portableName(layer, { workspace, localdir, systemDir })),
+    settings: settings.flatMap(({ ini }) => optionNames(ini)),
     buildSection: base.section,
   };
   const config = createConfig({ attributes: choice.values, workspace, files, model, lists, save });
@@ -95,6 +96,12 @@ function checkKnown(request: ConfigRequest, { values }: AttributeChoice, found: 
       hint: `${meant === undefined ? '' : `Did you mean ${meant}? `}Known: ${known.join(', ')}`,
     });
   }
+}
+
+function optionNames({ sections }: IniFile): string[] {
+  return [...sections].flatMap(([section, { options }]) =>
+    [...options.keys()].map((name) => `${section}.${name}`),
+  );
 }
 
 function localdirWarnings(localdir: string | undefined): Fault[] {

@@ -96,7 +96,8 @@ it('holds nothing that is private, and says how it came about', () => {
     'etc/private.ini': '[image]\npass = hunter2\n[flatpak]\nlocales_add = hunter2\n[own]\ntoken = hunter2\n',
   });
   const localdir = join(workspace.dir, 'local');
-  const text = workspace.load({ attributes: ATTRIBUTES, localdir }).saved('os_b_arm64', 'Osmith 1');
+  const set = ['image.hooks_add=40-d', 'image.user=you'];
+  const text = workspace.load({ attributes: ATTRIBUTES, localdir, set }).saved('os_b_arm64', 'Osmith 1');
   expect(text).toBe(`# Configuration of os_b_arm64, saved by Osmith 1
 # product = eoscustom
 # branch = b
@@ -104,6 +105,7 @@ it('holds nothing that is private, and says how it came about', () => {
 # platform = arm64
 # personality = base
 # from config/defaults.ini system:config.ini localdir:config/arch/arm64.ini config/local.ini
+# and --set of image.hooks_add image.user
 # What is private is not in here. To load it, make it config/local.ini of a workspace.
 
 [build]
@@ -116,10 +118,11 @@ personality = base
 [image]
 hooks = 20-b
 \t30-c
+\t40-d
 url = https://me:\${pass}@host/
 pass = none
 other = \${hooks_add_more}
-user = me
+user = you
 key = \${build:localdatadir}/key
 icon_grid = 
 settings = 
@@ -134,6 +137,6 @@ locales_add_defaults = en fr
   writeFileSync(join(workspace.dir, 'new/config/local.ini'), text);
   const again = workspace.load({ attributes: ATTRIBUTES, localdir, workspace: join(workspace.dir, 'new') });
   expect(again.list('flatpak', 'locales')).toEqual(['en', 'fr', 'hunter2']);
-  expect(toObject(again)['image']).toMatchObject({ hooks: '20-b\n30-c', other: '30-c' });
+  expect(toObject(again)['image']).toMatchObject({ hooks: '20-b\n30-c\n40-d', other: '30-c' });
   expect(again.warnings).toEqual([]);
 });

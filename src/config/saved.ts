@@ -20,13 +20,15 @@ export interface SavedParts {
   attributes: Attributes;
   /** Names of the public files that were read, without paths of this machine. */
   files: string[];
+  /** Options that the command line set. */
+  settings: string[];
   /** The section that the builder sets variables in. */
   buildSection: string;
 }
 
 /** `name` is the build's; `by` tells the program and its version. */
 export function savedIni(
-  { model, attributes, files, buildSection }: SavedParts,
+  { model, attributes, files, settings, buildSection }: SavedParts,
   name: string,
   by: string,
 ): string {
@@ -36,6 +38,7 @@ export function savedIni(
     `Configuration of ${name}, saved by ${by}`,
     ...Object.entries(attributes).map(([attribute, value]) => `${attribute} = ${value}`),
     `from ${files.length === 0 ? 'no file' : files.join(' ')}`,
+    ...(settings.length === 0 ? [] : [`and --set of ${settings.join(' ')}`]),
     'What is private is not in here. To load it, make it config/local.ini of a workspace.',
   ];
   return `${header.map((line) => `# ${line}\n`).join('')}\n${formatIni([...written])}`;
