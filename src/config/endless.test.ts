@@ -196,7 +196,7 @@ describe.skipIf(!hasPython)('a workspace of the Endless builder', () => {
         mkdirSync(join(workspace.dir, 'local'), { recursive: true });
         await compare(workspace, chosen);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 

@@ -79,7 +79,7 @@ it('is loaded with the same values, beside the private files or over the public 
       const sections = (text: string) => text.slice(text.indexOf('\n['));
       expect(sections(again.saved('name', 'Osmith'))).toBe(sections(saved));
     }),
-    { numRuns: 80 },
+    { numRuns: 50 },
   );
 });
 
