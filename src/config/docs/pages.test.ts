@@ -16,7 +16,7 @@ it('are up to date: otherwise `make docs`', async () => {
   for (const { name, text } of pages) expect(readFileSync(join(OPTIONS_DIR, name), 'utf8')).toBe(text);
 });
 
-it('say something about every section and option, with an example', () => {
+it('say something about every section and option: a comment above it in schema.ini or defaults.ini, NAME_example', () => {
   const rules = facts.schema.rules.filter(
     ({ section, option }) => section !== 'build' || !['arch', 'build_version'].includes(option),
   );
