@@ -3,14 +3,14 @@
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup image test lint format bench clean
+.PHONY: help setup image test lint format docs bench clean
 
 help:
 	@echo 'make image    set up, build the default system into out/, boot it'
 	@echo 'make test     set up, lint, check types, run all tests'
 	@echo 'make setup    install the dependencies and what the host lacks'
 	@echo 'make bench    measure side by side with mmdebstrap (BENCH=--help)'
-	@echo 'make lint | format | clean'
+	@echo 'make lint | format | docs | clean'
 
 setup: node_modules/.package-lock.json
 	@./osmith doctor --fix --quiet
@@ -37,6 +37,10 @@ lint: node_modules/.package-lock.json
 format: node_modules/.package-lock.json
 	prettier --write --log-level warn .
 	eslint --fix .
+
+# The pages on options, from the schema of the workspace.
+docs: node_modules/.package-lock.json
+	node src/config/docs/write.ts
 
 bench: setup
 	node bench/run.ts

@@ -131,8 +131,8 @@ test('another user, elsewhere, later, from an empty store makes the same bits', 
     ...(user === undefined ? {} : { user }),
   });
   expect(built.exitCode, built.all).toBe(0);
-  const { artifacts } = await manifestOf(out);
-  const names = ['manifest.json', ...artifacts.map((artifact) => artifact.name)];
+  const { name: stem, artifacts } = await manifestOf(out);
+  const names = ['manifest.json', `${stem}.config.ini`, ...artifacts.map((artifact) => artifact.name)];
   expect(await sha256sum(second, names)).toEqual(await sha256sum(out, names));
   if (user !== undefined) {
     await execa('userdel', [user.name], { reject: false });

@@ -1,16 +1,10 @@
 /** What every command shares: the options that stand before or after any command, and how to report. */
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { openReporter, type Reporter } from '../report/reporter.ts';
 
 /** The directory that Osmith itself lives in. */
 export const ROOT = join(import.meta.dirname, '../..');
-
-/** Of Osmith. */
-export function version(): string {
-  return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
-}
 
 export interface GlobalOptions {
   /** Absolute path of the workspace. */

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { isSystemError, OsmithError, toOsmithError } from '../errors.ts';
-import { addGlobalOptions, version } from './globals.ts';
+import { version } from '../version.ts';
+import { addGlobalOptions } from './globals.ts';
 import { interruption, listenForSignals } from './signals.ts';
 
 /** One file each, in the order of the help. Each exports `register(program: Command): void`. */

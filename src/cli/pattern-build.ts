@@ -5,7 +5,8 @@ import type { Command } from 'commander';
 import { now, oneTimeSecret, uniqueName } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import { type Claims, dates, type Json, runCommands, type RunReport, signJwt } from '../pattern/index.ts';
-import { globals, ROOT, version } from './globals.ts';
+import { version } from '../version.ts';
+import { globals, ROOT } from './globals.ts';
 import {
   addPatternOptions,
   loadPattern,

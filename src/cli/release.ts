@@ -13,7 +13,8 @@ import {
   type ReleaseReport,
 } from '../release/index.ts';
 import { styleFor } from '../report/style.ts';
-import { globals, version, wholeNumber } from './globals.ts';
+import { version } from '../version.ts';
+import { globals, wholeNumber } from './globals.ts';
 import { addSignerOptions, defaultKeyFile, readSigner, type SignerFlags } from './key-files.ts';
 import { interruption } from './signals.ts';
 import { addVariantOptions, loadVariant, variantAttributes } from './variant.ts';

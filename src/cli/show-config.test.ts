@@ -93,3 +93,41 @@ it('warns on standard error', () => {
     /^warning: .*defaults\.ini:2: Unknown option siez in \[s\] \(Did you mean size\?\)\n$/,
   );
 });
+
+describe('a workspace with an attribute of its own', () => {
+  const files = {
+    'ws/config/schema.ini':
+      '[attributes]\norder = product branch arch platform personality customer\ncustomer = none\n',
+    'ws/config/defaults.ini': '[s]\nx = a\n  b\ny = ${build:customer}\n',
+    'ws/config/customer/acme.ini': '[s]\nx = b\n  a\nz = 1\n',
+    'ws/config/arch-customer/arm64-acme.ini': '[s]\nz = 2\n',
+    'ws/config/private.ini': '[s]\nkey = ${y}\n',
+  };
+
+  it('takes it from --attribute', () => {
+    using workspace = scene(files);
+    const at = ['-C', join(workspace.dir, 'ws'), 'show-config', '--attribute', 'arch=arm64'];
+    expect(run(...at, '--attribute', 'customer=acme', '--explain', 's.z')).toMatch(
+      /overridden +config\/customer\/acme\.ini:4 .*\n.*wins +config\/arch-customer\/arm64-acme\.ini:2/,
+    );
+    expect(() => run(...at, '--attribute', 'costumer=acme')).toThrow(
+      expect.objectContaining({ code: 'E_USAGE' }),
+    );
+    expect(() => run(...at, '--attribute', 'customer')).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+  });
+
+  it('tells variants apart by it, differences of order too, and what is private not at all', () => {
+    using workspace = scene(files);
+    const at = ['-C', join(workspace.dir, 'ws'), 'show-config', '--arch', 'arm64', '--diff', 'customer=acme'];
+    expect(run(...at)).toBe(
+      '[build]\n- customer = none\n+ customer = acme\n\n' +
+        '[s]\n- x = a b\n+ x = b a\n- y = none\n+ y = acme\n+ z = 2\n\n',
+    );
+    expect(JSON.parse(run('--json', ...at))).toEqual([
+      { section: 'build', option: 'customer', before: 'none', after: 'acme' },
+      { section: 's', option: 'x', before: 'a\nb', after: 'b\na' },
+      { section: 's', option: 'y', before: 'none', after: 'acme' },
+      { section: 's', option: 'z', after: '2' },
+    ]);
+  });
+});

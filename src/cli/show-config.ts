@@ -1,10 +1,17 @@
 /** `osmith show-config`: what a variant's configuration is, and why. */
 import { type Command, Option } from 'commander';
 import { type Attributes, type Config, nearest, toEnv } from '../config/index.ts';
-import { showDifference, showExplanation, showIni, shownValue, toObject } from '../config/show.ts';
+import {
+  differences,
+  showDifference,
+  showExplanation,
+  showIni,
+  shownValue,
+  toObject,
+} from '../config/show.ts';
 import { OsmithError } from '../errors.ts';
 import { globals } from './globals.ts';
-import { addVariantOptions, loadVariant } from './variant.ts';
+import { addVariantOptions, loadVariant, parseAttribute } from './variant.ts';
 
 interface ShowOptions {
   explain?: string;
@@ -32,9 +39,13 @@ function show(command: Command, { explain, env, diff }: ShowOptions): string {
   const { json } = globals(command);
   const config = loadVariant(command);
   if (explain !== undefined) return explanation(config, explain, json);
-  if (diff !== undefined) return showDifference(config, loadVariant(command, parseAttributes(diff)));
+  if (diff !== undefined) return difference(config, loadVariant(command, parseAttributes(diff)), json);
   if (env === true) return environment(toEnv(config, 'OSMITH'), json);
   return json ? asJson(toObject(config)) : showIni(config);
+}
+
+function difference(config: Config, other: Config, json: boolean): string {
+  return json ? asJson(differences(config, other)) : showDifference(config, other);
 }
 
 function asJson(value: object): string {
@@ -88,13 +99,5 @@ function quote(value: string): string {
 }
 
 function parseAttributes(pairs: string[]): Partial<Attributes> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [, name, value] = /^([a-z0-9]+)=(.+)$/u.exec(pair) ?? [];
-      if (name !== undefined && value !== undefined) return [name, value];
-      throw new OsmithError('E_USAGE', `--diff cannot read ${JSON.stringify(pair)}`, {
-        hint: 'Write --diff attribute=value, such as arch=arm64',
-      });
-    }),
-  );
+  return Object.assign({}, ...pairs.map(parseAttribute)) as Partial<Attributes>;
 }

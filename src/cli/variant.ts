@@ -1,6 +1,7 @@
 /** The options that choose a variant, shared by every command that needs a configuration. */
 import type { Command } from 'commander';
 import { type Attributes, type Config, loadConfig } from '../config/index.ts';
+import { OsmithError } from '../errors.ts';
 import { globals } from './globals.ts';
 
 interface VariantOptions {
@@ -8,6 +9,7 @@ interface VariantOptions {
   arch?: string;
   platform?: string;
   personality?: string;
+  attribute: Partial<Attributes>;
   set: string[];
 }
 
@@ -18,11 +20,30 @@ export function addVariantOptions(command: Command): Command {
     .option('--arch <name>', 'which architecture: amd64, arm64; default: that of this machine')
     .option('--platform <name>', 'which hardware; default: the architecture')
     .option('--personality <name>', 'which flavour')
+    .option(
+      '--attribute <name=value>',
+      'any attribute, also one that only this workspace has (repeatable)',
+      collectAttribute,
+      {},
+    )
     .option('--set <section.option=value>', 'set an option, over all files (repeatable)', collect, []);
 }
 
 function collect(value: string, previous: string[]): string[] {
   return [...previous, value];
+}
+
+function collectAttribute(pair: string, previous: Partial<Attributes>): Partial<Attributes> {
+  return { ...previous, ...parseAttribute(pair) };
+}
+
+/** `name=value` */
+export function parseAttribute(pair: string): Partial<Attributes> {
+  const [, name, value] = /^([a-z0-9]+)=(.+)$/u.exec(pair) ?? [];
+  if (name !== undefined && value !== undefined) return { [name]: value };
+  throw new OsmithError('E_USAGE', `${JSON.stringify(pair)} names no attribute`, {
+    hint: 'Write attribute=value, such as arch=arm64',
+  });
 }
 
 /** Some commands have an argument of their own before it. */
@@ -37,7 +58,7 @@ export function variantSettings(command: Command): string[] {
 
 /** The attributes that the command line names. */
 export function variantAttributes(command: Command): Partial<Attributes> {
-  const { product, arch, platform, personality } = command.opts<VariantOptions>();
+  const { product, arch, platform, personality, attribute } = command.opts<VariantOptions>();
   const given = {
     product,
     branch: command.processedArgs[branchPosition(command)] as string | undefined,
@@ -45,9 +66,10 @@ export function variantAttributes(command: Command): Partial<Attributes> {
     platform,
     personality,
   };
-  return Object.fromEntries(
+  const named = Object.fromEntries(
     Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
+  return { ...named, ...attribute };
 }
 
 /** The configuration of the variant that a command line names. What looks wrong is told on standard error. */

@@ -1,13 +1,29 @@
 /**
- * The variables of `[build]` that the builder sets before any file is read. There is no clock among them:
- * `build_version` is empty unless something sets it, so that the same files always give the same configuration.
+ * The variables of `[build]` that the builder sets before any file is read: those of the Endless builder, since the
+ * files of its workspaces use them. There is no clock among them: `build_version` is empty unless something sets it,
+ * so that the same files always give the same configuration.
  */
-import { seriesOf } from './attributes.ts';
 import { escapeDollars } from './interpolate.ts';
 import { define, type Table } from './model.ts';
 import type { Attributes, ConfigRequest } from './types.ts';
 
 const BUILD = 'build';
+
+/** What each variable is, for the documentation. The attributes come before these. */
+export const VARIABLES: Record<string, string> = {
+  series: 'The branch without its last component: `eos3` for `eos3.9`',
+  srcdir: 'The workspace',
+  cachedir: 'Where workspaces made for the Endless builder put their working files; no step of Osmith does',
+  sysconfdir: "The machine's own configuration",
+  build_version:
+    'Empty, since a build does not depend on the time; `--set build.build_version=VERSION` gives it one',
+  dry_run: 'Whether nothing is to be published',
+  use_production_ostree: 'Whether the system comes from the repository for releases',
+  localdir: 'The directory given with `--localdir`; not set without it',
+  localdatadir: 'Its data files; not set without `--localdir`',
+};
+
+const CACHE_DIR = '/var/cache/osmith';
 
 export interface BuiltIn {
   table: Table;
@@ -34,8 +50,11 @@ function buildVariables(request: ConfigRequest, attributes: Attributes, systemDi
     ...attributes,
     series: seriesOf(attributes['branch']!),
     srcdir: workspace,
+    cachedir: CACHE_DIR,
     sysconfdir: systemDir,
     build_version: '',
+    dry_run: 'false',
+    use_production_ostree: 'false',
     ...(localdir === undefined ? {} : { localdir }),
   };
   const escaped = Object.entries(texts).map(([name, text]): [string, string] => [name, escapeDollars(text)]);
@@ -43,4 +62,9 @@ function buildVariables(request: ConfigRequest, attributes: Attributes, systemDi
     ...Object.fromEntries(escaped),
     ...(localdir === undefined ? {} : { localdatadir: '${localdir}/data' }),
   };
+}
+
+/** Branch without its last component: `eos3.8` gives `eos3`, `master` itself. */
+export function seriesOf(branch: string): string {
+  return branch.replace(/\.[^.]*$/u, '');
 }

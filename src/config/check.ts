@@ -1,13 +1,13 @@
 /** Holds a whole configuration against its schema, and finds every value that does not resolve. */
 import { createEvaluator } from './evaluate.ts';
+import { collisions, unknownNames } from './check-names.ts';
 import { badValues, type CheckContext, type Texts } from './check-values.ts';
 import { interpolationFault } from './config.ts';
 import { type Fault, placeText } from './fault.ts';
 import { matchesGlob } from './glob.ts';
-import { InterpolationError } from './interpolate.ts';
-import { type Model, winner } from './model.ts';
-import { nearest } from './nearest.ts';
-import { rulesFor, type Schema } from './schema.ts';
+import { InterpolationError, type Reference, references } from './interpolate.ts';
+import type { Model } from './model.ts';
+import type { Schema } from './schema.ts';
 
 export interface Findings {
   faults: Fault[];
@@ -20,7 +20,8 @@ export function check(context: CheckContext): Findings {
   const soft = schema.strict ? findings.faults : findings.warnings;
   const texts = resolveAll(model, findings.faults, soft);
   findings.faults.push(...missing(schema, model), ...badValues(context, texts));
-  if (schema.strict || schema.rules.length > 0) soft.push(...unknown(context));
+  findings.faults.push(...collisions(model));
+  if (schema.strict || schema.rules.length > 0) soft.push(...unknownNames(context));
   soft.push(...overridden(context));
   findings.warnings.push(...ignoredParts(model));
   return findings;
@@ -39,9 +40,10 @@ function resolveAll(model: Model, hard: Fault[], soft: Fault[]): Texts {
       } catch (error) {
         if (!(error instanceof InterpolationError)) throw error;
         const fault = interpolationFault(model, error);
-        const key = `${fault.where?.file}:${fault.where?.line}`;
+        const isHard = entry.definitions.length === 0;
+        const key = `${isHard} ${fault.where?.file}:${fault.where?.line}`;
         // Many options may refer to the one that is wrong: it is told once.
-        if (!seen.has(key)) (entry.definitions.length === 0 ? hard : soft).push(fault);
+        if (!seen.has(key)) (isHard ? hard : soft).push(fault);
         seen.add(key);
       }
     }
@@ -66,44 +68,14 @@ function missing(schema: Schema, model: Model): Fault[] {
     });
 }
 
-function unknown({ model, schema, builtIn }: CheckContext): Fault[] {
-  const patterns = [builtIn.section, ...schema.rules.map((rule) => rule.section)];
-  return [...model].flatMap(([section, { options }]) => {
-    const rules = rulesFor(schema, section).map((rule) => rule.option);
-    const known = section === builtIn.section ? [...rules, ...builtIn.options] : rules;
-    if (!patterns.some((pattern) => matchesGlob(pattern, section))) {
-      const first = [...options.keys()][0];
-      const where = first === undefined ? undefined : winner(model, section, first)?.where;
-      return [{ message: `Unknown section [${section}]`, hint: didYouMean(section, patterns), where }];
-    }
-    const strange = [...options].filter(
-      ([option, entry]) => !known.includes(option) && entry.definitions.length > 0,
-    );
-    return strange.map(([option]) => ({
-      message: `Unknown option ${option} in [${section}]`,
-      hint: didYouMean(option, known) ?? elsewhere(option, schema),
-      where: winner(model, section, option)?.where,
-    }));
-  });
-}
-
-function didYouMean(name: string, known: string[]): string | undefined {
-  const meant = nearest(name, known);
-  return meant === undefined ? undefined : `Did you mean ${meant}?`;
-}
-
-function elsewhere(option: string, schema: Schema): string {
-  const sections = schema.rules.filter((rule) => rule.option === option).map((rule) => `[${rule.section}]`);
-  if (sections.length > 0) return `It belongs into ${sections.join(' or ')}`;
-  return 'Declare it in config/schema.ini if it is yours';
-}
-
 function overridden({ model, builtIn }: CheckContext): Fault[] {
   return builtIn.fixed.flatMap((option) => {
-    const [, ...others] = model.get(builtIn.section)?.options.get(option)?.definitions ?? [];
-    return others.map(({ where }) => ({
+    const [own, ...others] = model.get(builtIn.section)?.options.get(option)?.definitions ?? [];
+    // A saved configuration names its attributes: whoever loads it for another variant made a mistake.
+    const wrong = others.filter(({ value }) => value !== own?.value);
+    return wrong.map(({ where }) => ({
       message: `[${builtIn.section}] ${option} is set by the builder`,
-      hint: 'Choose it on the command line, or its default in [attributes] of schema.ini',
+      hint: `Here it is ${own?.value}: choose it on the command line, or its default in [attributes] of schema.ini`,
       where,
     }));
   });
@@ -111,11 +83,13 @@ function overridden({ model, builtIn }: CheckContext): Fault[] {
 
 /** Who adds to a list that an earlier file sets as a whole surely did not know that. */
 function ignoredParts(model: Model): Fault[] {
+  const used = usedNames(model);
   return [...model].flatMap(([section, { options }]) =>
     [...options].flatMap(([option, { definitions, parts }]) => {
       const fixed = definitions.at(-1);
       if (fixed === undefined) return [];
       return parts
+        .filter(({ name }) => !used.has(referenceKey({ section, option: name })))
         .flatMap((part) => part.definitions)
         .filter(({ rank }) => rank >= fixed.rank)
         .map(({ written, where }) => ({
@@ -125,4 +99,18 @@ function ignoredParts(model: Model): Fault[] {
         }));
     }),
   );
+}
+
+/** All that values refer to. */
+function usedNames(model: Model): Set<string> {
+  const named = [...model].flatMap(([section, { options, parts }]) =>
+    [...options, ...parts].flatMap(([option, { definitions }]) =>
+      definitions.flatMap(({ value }) => references(value, { section, option })),
+    ),
+  );
+  return new Set(named.map(referenceKey));
+}
+
+function referenceKey({ section, option }: Reference): string {
+  return JSON.stringify([section, option]);
 }

@@ -1,10 +1,11 @@
 import type { Where } from '../errors.ts';
-import { createEvaluator, isPrivate } from './evaluate.ts';
+import { createEvaluator, isPrivate, isRawPrivate } from './evaluate.ts';
 import { explainOption } from './explain.ts';
 import { type Fault, faultsError, HIDDEN } from './fault.ts';
 import { InterpolationError } from './interpolate.ts';
 import { type Model, winner } from './model.ts';
 import { nearest } from './nearest.ts';
+import { savedIni, type SavedParts } from './saved.ts';
 import { words } from './text.ts';
 import type { Attributes, Config } from './types.ts';
 import { parseBool, parseInteger, parseSize } from './values.ts';
@@ -16,9 +17,11 @@ export interface ConfigParts {
   model: Model;
   /** The options of a section that are lists, whether set or not. */
   lists: (section: string) => string[];
+  /** For the saved configuration. */
+  save: Omit<SavedParts, 'model' | 'attributes'>;
 }
 
-export function createConfig({ attributes, workspace, files, model, lists }: ConfigParts): Config {
+export function createConfig({ attributes, workspace, files, model, lists, save }: ConfigParts): Config {
   const evaluator = createEvaluator(model);
   const where = (section: string, option: string): Where | undefined =>
     winner(model, section, option.toLowerCase())?.where;
@@ -75,12 +78,19 @@ export function createConfig({ attributes, workspace, files, model, lists }: Con
     where,
     explain: (section, option) => explainOption(model, section, option.toLowerCase()),
     isPrivate: hidden,
+    isRawPrivate: (section, option) => isRawPrivate(model, section, option.toLowerCase()),
+    saved: (name, by) => savedIni({ model, attributes, ...save }, name, by),
   };
 }
 
 /** The fault as the user sees it, with the option named as it is written there. */
 export function interpolationFault(model: Model, { message, at, target }: InterpolationError): Fault {
   const guilty = winner(model, at.section, at.option);
+  if (guilty?.private === true) {
+    // The message quotes the value, which is a secret.
+    const message = `[${at.section}] ${guilty.written}: The value has a reference that does not work`;
+    return { message, hint: 'Write $$ for a dollar sign', where: guilty.where };
+  }
   return {
     message: `[${at.section}] ${guilty?.written ?? at.option}: ${message}`,
     hint: target === undefined ? undefined : suggestion(model, target.section, target.option),

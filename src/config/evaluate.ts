@@ -1,7 +1,7 @@
 /** The values of a model: lists made from their parts, references resolved. */
-import { escapeDollars, interpolate, InterpolationError, references } from './interpolate.ts';
+import { escapeDollars, interpolate, InterpolationError, type Reference, references } from './interpolate.ts';
 import { mergeWords } from './lists.ts';
-import { type Entry, type Model, winner } from './model.ts';
+import { type Definition, type Entry, type Model, winner } from './model.ts';
 import { words } from './text.ts';
 
 export interface Evaluator {
@@ -50,7 +50,17 @@ export function createEvaluator(model: Model): Evaluator {
 }
 
 /** Whether an option is, or is made from, something in a private file. */
-export function isPrivate(model: Model, section: string, option: string, seen = new Set<string>()): boolean {
+export function isPrivate(model: Model, section: string, option: string): boolean {
+  return isMadeFrom(model, { section, option }, (definition) => definition.private);
+}
+
+/** Whether an option is, or refers to, directly or not, a definition of a kind. */
+export function isMadeFrom(
+  model: Model,
+  { section, option }: Reference,
+  isOfKind: (definition: Definition, at: Reference) => boolean,
+  seen = new Set<string>(),
+): boolean {
   const key = JSON.stringify([section, option]);
   if (seen.has(key)) return false;
   seen.add(key);
@@ -58,8 +68,14 @@ export function isPrivate(model: Model, section: string, option: string, seen = 
   const own = entry?.definitions.at(-1) ?? (entry === undefined ? winner(model, section, option) : undefined);
   const used = own === undefined ? (entry?.parts ?? []).map((part) => part.definitions.at(-1)!) : [own];
   return used.some(
-    ({ private: hidden, value }) =>
-      hidden ||
-      references(value, { section, option }).some((to) => isPrivate(model, to.section, to.option, seen)),
+    (definition) =>
+      isOfKind(definition, { section, option }) ||
+      references(definition.value, { section, option }).some((to) => isMadeFrom(model, to, isOfKind, seen)),
   );
+}
+
+/** The same for the value as written; a list made of parts is never as written. */
+export function isRawPrivate(model: Model, section: string, option: string): boolean {
+  const own = model.get(section)?.options.get(option)?.definitions.at(-1);
+  return own === undefined ? isPrivate(model, section, option) : own.private;
 }

@@ -1,8 +1,12 @@
 /**
  * ExtendedInterpolation of Python's configparser: `${option}`, `${section:option}`, `$$` for a dollar sign.
  * A chain of more than ten references is an error, which also catches cycles.
+ *
+ * Better than Python, on purpose: so is a value that takes very many references, since a few lines that refer to each
+ * other many times would otherwise run forever.
  */
 const MAX_DEPTH = 10;
+const MAX_REFERENCES = 10_000;
 const REFERENCE = /\$\{([^}]+)\}/uy;
 
 /** The value as written, or undefined if there is no such option. */
@@ -29,12 +33,18 @@ export class InterpolationError extends Error {
 }
 
 export function interpolate(lookup: Lookup, at: Reference, value: string): string {
-  return expand(lookup, at, value, [name(at)]);
+  return expand({ lookup, left: MAX_REFERENCES }, at, value, [name(at)]);
 }
 
-function expand(lookup: Lookup, at: Reference, value: string, chain: string[]): string {
+interface Expansion {
+  lookup: Lookup;
+  /** How many more references there may be. */
+  left: number;
+}
+
+function expand(expansion: Expansion, at: Reference, value: string, chain: string[]): string {
   if (chain.length > MAX_DEPTH) {
-    throw new InterpolationError('depth', at, `References go in a circle or too deep: ${chain.join(' -> ')}`);
+    throw new InterpolationError('depth', at, depthText(chain));
   }
   const pieces = tokens(value).map((token) => {
     if (token.kind === 'text') return token.text;
@@ -43,7 +53,10 @@ function expand(lookup: Lookup, at: Reference, value: string, chain: string[]): 
     if (target === undefined) {
       throw new InterpolationError('syntax', at, `More than one ':' in \${${token.text}}`);
     }
-    const found = lookup(target.section, target.option);
+    if (expansion.left-- === 0) {
+      throw new InterpolationError('depth', at, `The value takes more than ${MAX_REFERENCES} references`);
+    }
+    const found = expansion.lookup(target.section, target.option);
     if (found === undefined) {
       throw new InterpolationError(
         'missing',
@@ -52,9 +65,17 @@ function expand(lookup: Lookup, at: Reference, value: string, chain: string[]): 
         target,
       );
     }
-    return found.includes('$') ? expand(lookup, target, found, [...chain, name(target)]) : found;
+    return found.includes('$') ? expand(expansion, target, found, [...chain, name(target)]) : found;
   });
   return pieces.join('');
+}
+
+/** A circle once around, or the whole chain. */
+function depthText(chain: string[]): string {
+  const start = chain.findIndex((each, index) => chain.indexOf(each, index + 1) > 0);
+  if (start < 0) return `More than ${MAX_DEPTH} references one after another: ${chain.join(' -> ')}`;
+  const circle = chain.slice(start, chain.indexOf(chain[start]!, start + 1) + 1);
+  return `References go in a circle: ${circle.join(' -> ')}`;
 }
 
 const BAD_SYNTAX = "A '$' must be followed by '$' or by '{name}'";

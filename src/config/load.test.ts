@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seriesOf } from './attributes.ts';
+import { seriesOf } from './builtin.ts';
 import { toEnv } from './env.ts';
 import { layers } from './layers.ts';
 import { messages, scene } from './testing.ts';
@@ -140,6 +141,31 @@ describe('attributes', () => {
       'ws/config/schema.ini:2: Attribute Arch cannot be used',
       'ws/config/schema.ini:2: The order of attributes lacks arch',
     ]);
+    using other = scene({
+      'ws/config/schema.ini': `[attributes]
+order = product branch arch local series
+`,
+    });
+    expect(other.errors()).toEqual([
+      'ws/config/schema.ini:2: Attribute local cannot be used',
+      'ws/config/schema.ini:2: Attribute series cannot be used',
+    ]);
+    using third = scene({
+      'ws/config/schema.ini': `[attributes]
+prodct = x
+[attributes prodct=x]
+branch = y
+[attributes product=x]
+barnch = y
+`,
+    });
+    expect(third.errors()).toEqual([
+      'ws/config/schema.ini:2: Unknown attribute prodct in [attributes]',
+      'ws/config/schema.ini:4: Section [attributes prodct=x] names no attribute',
+      'ws/config/schema.ini:6: Unknown attribute barnch in [attributes product=x]',
+    ]);
+    using fourth = scene({ 'ws/config/schema.ini': '[attributes]\nproduct = a b\n' });
+    expect(fourth.errors()).toEqual(['ws/config/schema.ini:2: product cannot be "a b"']);
   });
 
   it('give the series', () => {
@@ -179,6 +205,22 @@ it('tells of a missing workspace and of one without config/', () => {
       expect.objectContaining({ code: 'E_WORKSPACE' }),
     );
   }
+});
+
+it('does not wait for a pipe, nor follow many references forever', () => {
+  const many = Array.from({ length: 9 }, (_, i) => `o${i} = ${`\${o${i + 1}}`.repeat(20)}\n`).join('');
+  using workspace = scene({
+    'ws/config/schema.ini': '[schema]\nstrict = true\n[s]\nx_type = string\n',
+    'ws/config/defaults.ini': `[s]\n${many}o9 =\n`,
+    'ws/config/arch/arm64.ini': '[s]\nx = a\n b\0\n',
+  });
+  expect(spawnSync('mkfifo', [join(workspace.dir, 'ws/config/local.ini')]).status).toBe(0);
+  const found = workspace.errors({ attributes: { arch: 'arm64' } });
+  expect(found.slice(0, 2)).toEqual([
+    'ws/config/arch/arm64.ini:3: A zero byte',
+    `ws/config/local.ini:: Cannot read ${workspace.dir}/ws/config/local.ini: it is no file`,
+  ]);
+  expect(found[2]).toMatch(/takes more than 10000 references$/);
 });
 
 it('tells of everything that is wrong, at once', () => {
@@ -224,8 +266,40 @@ it('exports variables for hooks', () => {
     OSMITH_S_1_A_L: '1\n2',
   });
   expect(JSON.stringify(toEnv(load(), 'OSMITH'))).not.toContain('hunter2');
-  const clash = load('s_1_a.x_y=no');
-  expect(messages(() => toEnv(clash, 'OSMITH'), workspace.dir)).toEqual([
-    '--set:1: [s-1.a] x y and [s_1_a] x_y are both exported as OSMITH_S_1_A_X_Y',
+  const clash = workspace.errors({ set: ['s_1_a.x_y=no'] });
+  expect(clash).toEqual([
+    '--set:1: [s-1.a] x y and [s_1_a] x_y are the same variable OSMITH_S_1_A_X_Y for hooks',
   ]);
+});
+
+it('never quotes a private value, not even a reference that does not work', () => {
+  const secret = (text: string) => `[s]\nx = ${text}\n`;
+  for (const text of ['${hunter2}', 'a${hunter2:hunter2:b}', '${s:hunter2}', '$hunter2']) {
+    using workspace = scene({
+      'ws/config/schema.ini': '[schema]\nstrict = true\n[s]\nx_type = string\n',
+      'etc/private.ini': secret(text),
+    });
+    const load = () => workspace.load();
+    expect(load).toThrow(expect.objectContaining({ code: 'E_CONFIG' }));
+    const error = caught(load) as { message: string; details: object };
+    expect(`${error.message} ${JSON.stringify(error.details)}`).not.toContain('hunter2');
+  }
+});
+
+function caught(call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+}
+
+it('takes a setting for what it would be in a file', () => {
+  using workspace = scene({});
+  const config = workspace.load({ set: ['s.x=a\n # gone\n  b', 's.[y=1', 's.z=#1'] });
+  expect(config.get('s', 'x')).toBe('a\nb');
+  expect(config.get('s', 'z')).toBe('#1');
+  for (const bad of ['s.x:y=1', 's.#x=1', 'DEFAULT.x=1', 's.x\ny=1']) {
+    expect(() => workspace.load({ set: [bad] })).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+  }
 });

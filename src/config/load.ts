@@ -10,6 +10,7 @@ import { dollarFault } from './interpolate.ts';
 import { layers } from './layers.ts';
 import { pour, type Source, toModel } from './model.ts';
 import { nearest } from './nearest.ts';
+import { portableName } from './saved.ts';
 import { checkWorkspace, isDirectory, pathExistsFrom, readIni, valuesWithFiles } from './read.ts';
 import { listsOf, overlay, parseSchema, type Schema } from './schema.ts';
 import { parseSetting } from './set.ts';
@@ -25,7 +26,6 @@ export function loadConfig(request: ConfigRequest): Config {
   const schemaFiles = configDirs(request).flatMap((dir) => readIni(join(dir, 'schema.ini')) ?? []);
   const schemaText = overlay(schemaFiles);
   const schema = parseSchema(schemaText);
-  throwIfAny([...schemaFiles.flatMap((ini) => ini.faults), ...(schema.strict ? schema.faults : [])]);
 
   const choice = resolveAttributes(request.attributes, schemaText, process.arch);
   const found = layers({ workspace, localdir, systemDir }, choice).flatMap((layer): Source[] => {
@@ -35,17 +35,27 @@ export function loadConfig(request: ConfigRequest): Config {
   if (schema.strict) checkKnown(request, choice, found);
 
   const sources = [...found, ...settings];
+  const fileFaults = sources.flatMap(({ ini }) => [...ini.faults, ...dollarFaults(ini)]);
+  const schemaFaults = [...schemaFiles.flatMap((ini) => ini.faults), ...(schema.strict ? schema.faults : [])];
+  // What a broken schema says of the values is worth nothing.
+  if (schemaFaults.length > 0) throwIfAny([...schemaFaults, ...fileFaults]);
+
   const lists = (section: string) => listsOf(schema, section);
   const base = builtIn(request, choice.values, systemDir);
   sources.forEach((source, rank) => pour(base.table, source, rank, lists));
   const model = toModel(base.table, lists);
 
   const findings = check({ model, schema, builtIn: base, pathExists: pathExistsFrom(workspace) });
-  const fileFaults = sources.flatMap(({ ini }) => [...ini.faults, ...dollarFaults(ini)]);
   throwIfAny([...fileFaults, ...findings.faults.filter((fault) => !isToldBy(fileFaults, fault))]);
 
   const files = [...schemaFiles, ...found.map(({ ini }) => ini)].map((ini) => ini.file);
-  const config = createConfig({ attributes: choice.values, workspace, files, model, lists });
+  const publicFiles = found.filter(({ layer }) => !layer.private);
+  const save = {
+    files: publicFiles.map(({ layer }) => portableName(layer, { workspace, localdir, systemDir })),
+    settings: settings.flatMap(({ ini }) => optionNames(ini)),
+    buildSection: base.section,
+  };
+  const config = createConfig({ attributes: choice.values, workspace, files, model, lists, save });
   const warnings = [...localdirWarnings(localdir), ...schemaWarnings(schema), ...findings.warnings];
   return { ...config, warnings: warnings.map(warningText) };
 }
@@ -86,6 +96,12 @@ function checkKnown(request: ConfigRequest, { values }: AttributeChoice, found: 
       hint: `${meant === undefined ? '' : `Did you mean ${meant}? `}Known: ${known.join(', ')}`,
     });
   }
+}
+
+function optionNames({ sections }: IniFile): string[] {
+  return [...sections].flatMap(([section, { options }]) =>
+    [...options.keys()].map((name) => `${section}.${name}`),
+  );
 }
 
 function localdirWarnings(localdir: string | undefined): Fault[] {

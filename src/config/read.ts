@@ -7,17 +7,30 @@ import { type IniFile, parseIni } from './ini.ts';
 /** A file of the configuration, undefined if there is none. What cannot be read is a fault. */
 export function readIni(file: string): IniFile | undefined {
   try {
+    const stat = statSync(file);
+    // A pipe or a device might never end.
+    if (!stat.isFile() && !stat.isDirectory()) return unreadable(file, 'it is no file');
     return decode(readFileSync(file), file);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    const hint = 'Make it readable, or take it away';
-    return broken(file, [{ message: `Cannot read ${file}: ${error.code}`, hint, where: { file } }]);
+    return unreadable(file, error.code ?? error.message);
   }
+}
+
+function unreadable(file: string, why: string): IniFile {
+  const hint = 'Make it readable, or take it away';
+  return broken(file, [{ message: `Cannot read ${file}: ${why}`, hint, where: { file } }]);
 }
 
 function decode(bytes: Buffer, file: string): IniFile {
   const text = utf8(bytes);
+  const zero = bytes.indexOf(0);
+  if (text !== undefined && zero >= 0) {
+    // No variable of a hook can hold one.
+    const line = bytes.subarray(0, zero).filter((byte) => byte === 0x0a).length + 1;
+    return broken(file, [{ message: 'A zero byte', hint: 'Save the file as text', where: { file, line } }]);
+  }
   if (text !== undefined) return parseIni(text, file);
   const hint = 'Save the file as UTF-8';
   return broken(file, [

@@ -216,6 +216,27 @@ describe('private values', () => {
     expect(config.isPrivate('s', 'other')).toBe(false);
   });
 
+  it('do not tell what they refer to, but may be referred to', () => {
+    using workspace = scene(SECRETS);
+    const config = workspace.load({ set: ['s.token=${pass}${build:arch}', 's.arch=${token}'] });
+    const told = (option: string) =>
+      config.explain('s', option).map(({ effect, option: name, value }) => `${effect} ${name} ${value}`);
+    expect(told('arch')).toEqual([
+      'wins arch ${token}',
+      'referred token ${pass}${build:arch}',
+      `referred pass ${HIDDEN}`,
+      `referred build:arch ${config.attributes['arch']}`,
+    ]);
+    expect(showIni(config)).toContain('url = https://${user}:${s:pass}@host/\n');
+    using other = scene({ ...SECRETS, 'etc/private.ini': '[s]\npass = ${build:arch}\nuser = \n' });
+    expect(
+      other
+        .load()
+        .explain('s', 'pass')
+        .map(({ effect }) => effect),
+    ).toEqual(['wins']);
+  });
+
   it('are not in messages', () => {
     using workspace = scene(SECRETS);
     const config = workspace.load();

@@ -4,6 +4,7 @@
  *     OPTION_type = string | path | paths | int | bool | size | url | list
  *     OPTION_values = the words it may be
  *     OPTION_required = true
+ *     OPTION_example = a value, for the documentation
  * Two sections are about the workspace: `[schema] strict = true` refuses whatever is not declared, and
  * `[attributes]` (see attributes.ts).
  *
@@ -27,6 +28,8 @@ export interface Rule {
   type?: ValueType;
   values?: string[];
   required?: boolean;
+  /** For the documentation. */
+  example?: string;
 }
 
 export interface Schema {
@@ -82,13 +85,14 @@ const STRICT_HINT = 'The one option there is `strict = true`';
 function readRules(schema: Schema, section: string, options: Map<string, SchemaLine>): void {
   const rules = new Map<string, Rule>();
   for (const [key, line] of options) {
-    const [, option, suffix] = /^(.+)_(required|values|type)$/u.exec(key) ?? [];
+    const [, option, suffix] = /^(.+)_(required|values|type|example)$/u.exec(key) ?? [];
     const fault = option === undefined ? noSuffix(section, key) : badValue(section, key, suffix, line.value);
     if (fault !== undefined) schema.faults.push({ ...fault, where: place(line) });
     if (option === undefined || fault !== undefined) continue;
     const rule = rules.get(option) ?? { section, option, where: place(line) };
     if (suffix === 'type') rule.type = line.value as ValueType;
     else if (suffix === 'values') rule.values = words(line.value);
+    else if (suffix === 'example') rule.example = line.value;
     else rule.required = line.value.toLowerCase() === 'true';
     rules.set(option, rule);
   }

@@ -8,30 +8,27 @@ import type { Config, Contribution } from './types.ts';
 
 type Getter = (section: string, option: string) => string;
 
-function masked(config: Config, get: Getter): Getter {
-  return (section, option) => (config.isPrivate(section, option) ? HIDDEN : get(section, option));
-}
-
 function table(config: Config, get: Getter): [section: string, options: [option: string, value: string][]][] {
-  const show = masked(config, get);
   return config
     .sections()
-    .map((section) => [section, config.options(section).map((option) => [option, show(section, option)])]);
+    .map((section) => [section, config.options(section).map((option) => [option, get(section, option)])]);
 }
 
 /** The value as it may be printed. */
 export function shownValue(config: Config, section: string, option: string): string {
-  return masked(config, (...at) => config.get(...at))(section, option);
+  return config.isPrivate(section, option) ? HIDDEN : config.get(section, option);
 }
 
 /** Merged INI: lists made, references left as written. */
 export function showIni(config: Config): string {
-  return formatIni(table(config, (section, option) => config.raw(section, option)!));
+  const shown: Getter = (section, option) =>
+    config.isRawPrivate(section, option) ? HIDDEN : config.raw(section, option)!;
+  return formatIni(table(config, shown));
 }
 
 /** Section -> option -> value with references resolved. */
 export function toObject(config: Config): Record<string, Record<string, string>> {
-  const sections = table(config, (section, option) => config.get(section, option));
+  const sections = table(config, (section, option) => shownValue(config, section, option));
   return Object.fromEntries(sections.map(([section, options]) => [section, Object.fromEntries(options)]));
 }
 
@@ -60,29 +57,44 @@ function shortPlace(workspace: string, where: Where): string {
   return placeText(isOutside ? where : { ...where, file: inside });
 }
 
-/** What is different in another configuration, word by word where values are lists. Empty if nothing is. */
+/** An option that two configurations have different; undefined where one of them does not have it. */
+export interface Difference {
+  section: string;
+  option: string;
+  before: string | undefined;
+  after: string | undefined;
+}
+
+export function differences(config: Config, other: Config): Difference[] {
+  const [old, now] = [toObject(config), toObject(other)];
+  return [...new Set([...Object.keys(old), ...Object.keys(now)])].flatMap((section) => {
+    const options = new Set([...Object.keys(old[section] ?? {}), ...Object.keys(now[section] ?? {})]);
+    return [...options]
+      .map((option) => ({
+        ...{ section, option },
+        ...{ before: old[section]?.[option], after: now[section]?.[option] },
+      }))
+      .filter(({ before, after }) => before !== after);
+  });
+}
+
+/** The same for people, word by word where values are lists. Empty if nothing is different. */
 export function showDifference(config: Config, other: Config): string {
-  const before = toObject(config);
-  const after = toObject(other);
-  const sections = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...sections]
-    .flatMap((section) => {
-      const options = new Set([...Object.keys(before[section] ?? {}), ...Object.keys(after[section] ?? {})]);
-      const changes = [...options].flatMap((option) =>
-        optionDifference(option, before[section]?.[option], after[section]?.[option]),
-      );
-      return changes.length === 0 ? [] : [`[${section}]`, ...changes, ''];
-    })
-    .map((line) => `${line}\n`)
+  const bySection = Map.groupBy(differences(config, other), ({ section }) => section);
+  return [...bySection]
+    .map(([section, found]) => `[${section}]\n${found.flatMap(differenceLines).join('\n')}\n\n`)
     .join('');
 }
 
-function optionDifference(option: string, before: string | undefined, after: string | undefined): string[] {
-  if (before === after) return [];
+function differenceLines({ option, before, after }: Difference): string[] {
   const [old, now] = [lines(before), lines(after)];
+  const gone = old.filter((line) => !now.includes(line));
+  const come = now.filter((line) => !old.includes(line));
+  // What differs may be the order alone, or how often a line is there.
+  const isOrder = gone.length + come.length === 0;
   return [
-    ...old.filter((line) => !now.includes(line)).map((line) => `- ${option} = ${line}`),
-    ...now.filter((line) => !old.includes(line)).map((line) => `+ ${option} = ${line}`),
+    ...(isOrder ? [old.join(' ')] : gone).map((line) => `- ${option} = ${line}`),
+    ...(isOrder ? [now.join(' ')] : come).map((line) => `+ ${option} = ${line}`),
   ];
 }
 

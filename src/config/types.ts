@@ -26,12 +26,14 @@ export type Effect =
   /** Words taken from a list. */
   | 'removes'
   /** A list part without effect, because the list itself is set. */
-  | 'ignored';
+  | 'ignored'
+  /** Another option that the value refers to, directly or not. */
+  | 'referred';
 
 /** One line of a file that had a part in the value of an option. */
 export interface Contribution {
   where: Where;
-  /** The name as written there, such as `packages_add`. */
+  /** The name as written there, such as `packages_add`; with its section where that is another, as `build:arch`. */
   option: string;
   /** The value as written; hidden if private. */
   value: string;
@@ -65,4 +67,8 @@ export interface Config {
   explain(section: string, option: string): Contribution[];
   /** Whether the value is, or is made from, something in a private file. Such values are never printed. */
   isPrivate(section: string, option: string): boolean;
+  /** The same for the value as written, where references are still names. */
+  isRawPrivate(section: string, option: string): boolean;
+  /** INI text to keep with what is built; see saved.ts. */
+  saved(name: string, by: string): string;
 }

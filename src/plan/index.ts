@@ -1,10 +1,11 @@
 /** Resolved configuration to plan: which steps make the artifacts that were asked for. */
-import type { Config } from '../config/index.ts';
+import { type Config, publicOnly } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 import { hookSteps } from './hooks.ts';
 import { manifestSteps } from './manifest.ts';
 import { chosenOutputs, packageSteps } from './package.ts';
 import { bootstrapSteps, installSteps, keyringInput, packageSource, type RootfsRequest } from './rootfs.ts';
+import { savedConfig } from './saved-config.ts';
 import { programSteps } from './programs.ts';
 import { toolsSteps } from './tools.ts';
 import { isStepInput, type Artifact, type Plan, type Step } from './types.ts';
@@ -31,7 +32,8 @@ function baseName(config: Config): string {
 }
 
 /** The plan of a variant. Throws E_CONFIG or E_HOOK_MISSING before any work when it cannot be made. */
-export function makePlan(config: Config): Plan {
+export function makePlan(given: Config): Plan {
+  const config = publicOnly(given);
   const arch = config.attributes['arch']!;
   const name = [baseName(config), config.attributes['branch'], arch].join('_');
   const { steps: init, tools } = toolsSteps(config, arch);
@@ -58,11 +60,16 @@ export function makePlan(config: Config): Plan {
     ...packaged.steps,
     ...manifestSteps({ config, name, artifacts, root: hooks.tree, hooks: hooks.steps, tools }),
   ];
+  const saved = savedConfig(config, name);
   const epoch = config.find('build', 'epoch')?.trim();
   return {
     name,
     ...(epoch ? { epoch: config.int('build', 'epoch') } : {}),
-    steps: prune(all, ['manifest/manifest']),
-    artifacts: [...artifacts, { name: 'manifest.json', step: 'manifest/manifest', output: 'manifest' }],
+    steps: [...prune(all, ['manifest/manifest']), saved.step],
+    artifacts: [
+      ...artifacts,
+      saved.artifact,
+      { name: 'manifest.json', step: 'manifest/manifest', output: 'manifest' },
+    ],
   };
 }

@@ -1,7 +1,10 @@
 /** Plans of the shipped workspace: pure, stable, and only what the artifacts need. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../config/index.ts';
+import { type Config, loadConfig } from '../config/index.ts';
+import { toObject } from '../config/show.ts';
+import { scene } from '../config/testing.ts';
 import { canonicalJson } from '../run/key.ts';
 import { stepCode } from '../steps/registry.ts';
 import { makePlan } from './index.ts';
@@ -50,10 +53,10 @@ test('only what the chosen formats need', () => {
     const made = steps.filter(({ stage }) => stage === 'package').map(({ id }) => id.replace('package/', ''));
     return [made, artifacts.map(({ name }) => name.replace(/^osmith[^.]*\./, ''))];
   };
-  expect(ids('vmlinuz')).toEqual([['boot-files'], ['vmlinuz', 'manifest.json']]);
+  expect(ids('vmlinuz')).toEqual([['boot-files'], ['vmlinuz', 'config.ini', 'manifest.json']]);
   expect(ids('initrd')).toEqual([
     ['boot-files', 'root', 'initrd'],
-    ['initrd', 'manifest.json'],
+    ['initrd', 'config.ini', 'manifest.json'],
   ]);
   expect(ids('raw')[0]).toEqual(['boot-files', 'root', 'initrd', 'disk']);
 });
@@ -68,7 +71,8 @@ test('an option reaches the steps that it concerns, and no others', () => {
     const [before, after] = [plan({ arch: 'amd64' }), plan({ arch: 'amd64' }, option)];
     return after.steps
       .filter((step, index) => canonicalJson(step) !== canonicalJson(before.steps[index]))
-      .map(({ id }) => id);
+      .map(({ id }) => id)
+      .filter((id) => id !== 'manifest/config');
   };
   expect(changed('refine.hostname=other')).toEqual(['refine/25-hostname']);
   expect(changed('image.title=Other')).toEqual(['package/disk', 'package/pxe']);
@@ -87,4 +91,45 @@ test.each([
 ])('%s is told before any work', (option, code, message) => {
   const error = { code, message: expect.stringMatching(message) as string };
   expect(() => plan({ arch: 'amd64' }, option)).toThrow(expect.objectContaining(error));
+});
+
+test('the saved configuration gives the same values, wherever it is loaded', () => {
+  const set = ['refine.packages_add=htop', 'refine.hostname=$$x', 'image.cmdline_del=quiet'];
+  const attributes = { branch: 'deb12', arch: 'arm64' };
+  const { steps, artifacts } = plan(attributes, ...set);
+  expect(artifacts.map(({ name }) => name)).toContain('osmith_deb12_arm64.config.ini');
+  const lines = steps.find(({ kind }) => kind === 'config')!.params['lines'] as string[];
+  const text = lines.join('\n');
+  const schema = readFileSync(join(WORKSPACE, 'config/schema.ini'), 'utf8');
+  using alone = scene({ 'ws/config/local.ini': text, 'ws/config/schema.ini': schema });
+  const values = (config: Config) => {
+    const { build, ...sections } = toObject(config);
+    return { ...sections, build: { ...build, srcdir: '', sysconfdir: '' } };
+  };
+  const original = values(loadConfig({ workspace: WORKSPACE, attributes, set }));
+  expect(values(alone.load({ attributes: { ...attributes, product: 'appliance' } }))).toEqual(original);
+  expect(alone.errors({ attributes: { ...attributes, arch: 'amd64', product: 'appliance' } })).toEqual([
+    expect.stringMatching(/local.ini:\d+: \[build\] arch is set by the builder$/),
+    expect.stringMatching(/local.ini:\d+: \[build\] platform is set by the builder$/),
+  ]);
+});
+
+test('a private value cannot get into a plan', () => {
+  using workspace = scene({
+    'etc/private.ini':
+      '[bootstrap]\nmirror = https://me:hunter2@mirror.test/\n[refine]\nhostname = hunter2\n',
+  });
+  const load = (...set: string[]) =>
+    loadConfig({
+      ...{
+        workspace: WORKSPACE,
+        systemDir: join(workspace.dir, 'etc'),
+        localdir: join(workspace.dir, 'etc'),
+      },
+      ...{ attributes: { arch: 'amd64' }, set },
+    });
+  const message = 'from a private file, and would be readable';
+  expect(() => makePlan(load())).toThrow(`[bootstrap] mirror is ${message}`);
+  expect(() => makePlan(load('bootstrap.mirror='))).not.toThrow();
+  expect(JSON.stringify(makePlan(load('bootstrap.mirror=')))).not.toContain('hunter2');
 });

@@ -21,6 +21,7 @@ const KINDS = [
   'convert',
   'inventory',
   'manifest',
+  'config',
 ];
 
 function modulePath(kind: string): string {
