@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { scene, type Scene } from '../config/testing.ts';
 import type { OsmithError } from '../errors.ts';
-import { hookSteps, parseDeclarations, usedVariables } from './hooks.ts';
+import { parseDeclarations, usedVariables } from './declarations.ts';
+import { hookSteps, throwFaults } from './hooks.ts';
 import { sourceInput } from './source.ts';
 import type { Step } from './types.ts';
 
@@ -23,7 +24,10 @@ const FILES = {
 
 function steps({ dir, load }: Scene): Step[] {
   chmodSync(join(dir, 'ws/hooks/refine/30-c'), 0o755);
-  return hookSteps({ config: load(), group: 'refine', base: { step: 'first', output: 'tree' } }).steps;
+  const base = { step: 'first', output: 'tree' };
+  const { steps, faults } = hookSteps({ config: load(), group: 'refine', base });
+  throwFaults(faults);
+  return steps;
 }
 
 test('one step per hook, in the order of names, each on the tree before', () => {
@@ -81,7 +85,7 @@ test('misspelt hooks are all told, with the one that was meant', () => {
 
 test('declarations that nobody knows are told with their line', () => {
   expect(parseDeclarations('echo "# osmith: x"\n# osmith is good\n#  osmith:  network \n', 'h')).toEqual({
-    ...{ data: [], programs: [], network: true, allEnv: false },
+    ...{ data: [], programs: [], content: [], credentials: [], tree: false, network: true, allEnv: false },
   });
   for (const line of ['# osmith: netwrok', '# osmith: env some', '# osmith: DATA x']) {
     const error = {
