@@ -182,7 +182,7 @@ async function build(command: Command, options: BuildOptions): Promise<void> {
     print(built, global.json);
   } catch (thrown) {
     const error = toOsmithError(thrown);
-    emit({ type: 'note', text: `error[${error.code}]: ${error.message}` });
+    log.emit({ type: 'note', text: `error[${error.code}]: ${error.message}` });
     await log.close();
     await runErrorGroup({
       ...{ config, store, error, results, emit: reporter.emit, signal: interruption },

@@ -275,7 +275,7 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
 /** Nothing that leaves a step may hold a credential of it. */
 async function refuseSecrets(job: Job, file: string, what: string): Promise<void> {
   if (!(await holdsSecret(file, job.secrets))) return;
-  throw new OsmithError('E_CREDENTIAL', `${what} holds a secret of its credentials; none of it was kept`, {
+  throw new OsmithError('E_HOOK', `${what} holds a secret of its credentials; none of it was kept`, {
     hint: 'Do not write credentials to files that outlive the step',
   });
 }

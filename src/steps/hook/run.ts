@@ -33,12 +33,10 @@ type Params = z.infer<typeof params>;
 const INSIDE = '/run/osmith';
 
 const LIBRARIES = {
+  source: join(import.meta.dirname, 'source.sh'),
   lib: join(import.meta.dirname, 'lib.sh'),
   eib: join(import.meta.dirname, 'eib.sh'),
 };
-
-/** Its arguments are the libraries; the hook itself sees none. */
-const SOURCE = 'for _lib; do . "$_lib"; done; set --; unset _lib; . /in/hook';
 
 function command({ type, executable, eib }: Params, inputs: string[]): { argv: string[]; chroot?: string } {
   if (type === 'chroot') {
@@ -48,7 +46,7 @@ function command({ type, executable, eib }: Params, inputs: string[]): { argv: s
   if (type === 'executable') return { argv: ['/in/hook'] };
   const own = inputs.includes('lib') ? ['/in/lib'] : [];
   const libraries = ['/work/lib/lib', ...(eib ? ['/work/lib/eib'] : []), ...own];
-  return { argv: ['bash', '-eE', '-c', SOURCE, 'hook', ...libraries] };
+  return { argv: ['bash', '-eE', '/work/lib/source', ...libraries] };
 }
 
 function environment({ group, name, type, eib, env }: Params): Record<string, string> {
