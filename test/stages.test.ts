@@ -132,12 +132,12 @@ test('the local directory goes before the workspace, for hooks and for data', as
   write('data/other', 'kept\n');
   write(
     'hooks/image/20-outside',
-    '# osmith: data word other\ncat "$OSMITH_DATA"/* | write_file etc/outside\n',
+    '# osmith: data word other\ncat "$OSMITH_DATA"/* | xargs | write_file etc/outside\n',
   );
   write('data/word', 'own\n', dir);
   write('hooks/content/10-fetch', 'echo own > "$OSMITH_CONTENT/thing"\n', dir);
   expect(await built(['--localdir', dir])).toContain('content/10-fetch');
-  expect(manifest()).toMatchObject({ both: 'own,osmith,', outside: 'kept\nown' });
+  expect(manifest()).toMatchObject({ both: 'own,osmith,', outside: 'kept own' });
   const text = readFileSync(join(small.out, 'manifest.json'), 'utf8');
   expect(text).toContain('"localdir/hooks/content/10-fetch"');
   expect(text).not.toContain(small.dir);
@@ -276,4 +276,33 @@ test('one build of a variant at a time; others go on', async () => {
   await sleep(0);
   expect((await small.run(['build', '--lock-timeout', '0', '--set', 'image.title=0'])).exitCode).toBe(0);
   expect(readdirSync(join(small.store, 'tmp'))).toEqual([]);
+});
+
+test('hooks written for the Endless image builder', async () => {
+  const text = `
+[ "$EIB_HOOK_GROUP" = image ] && [ "$EIB_REFINE_HOSTNAME" = osmith ] && [ -d "$OSTREE_DEPLOYMENT/etc" ]
+. "$EIB_BASELIB"
+[ "$(locale_to_iso_639_1 br_FR.iso885915@euro)" = br-FR ]
+[ "$(ostree_uid root)" = 0 ] && [ "$(ostree_gid root)" = 0 ]
+count=0
+again() { echo $((++count)); [ $count = 3 ]; }
+EIB_RETRY_INTERVAL=0 eib_retry again
+if EIB_RETRY_ATTEMPTS=2 EIB_RETRY_INTERVAL=0 eib_retry false; then exit 7; fi
+recreate_dir "$EIB_TMPDIR/new"
+echo abc > "$EIB_TMPDIR/new/abc"
+checksum_file "$EIB_TMPDIR/new/abc"
+sha256sum --check --quiet <(cd "$EIB_TMPDIR/new"; sed "s|  |  $PWD/|" abc.sha256)
+eib_compress_image "$EIB_TMPDIR/new/abc" "$EIB_TMPDIR/new/abc.gz"
+[ "$(gzip -dc "$EIB_TMPDIR/new/abc.gz")" = abc ]
+sign_file "$EIB_TMPDIR/new/abc"
+[ ! -e "$EIB_TMPDIR/new/abc.asc" ]
+if eib_mount a b; then exit 8; fi
+write_file etc/outside <<< endless
+cp "\${EIB_SRCDIR}/data/appliance/network/quiet.conf" "$OSTREE_VAR"
+echo '{"eib": "yes"}' > "$EIB_MANIFESTDIR/eib"
+`;
+  write('hooks/image/20-outside', text);
+  local('[hooks]\neib_environment = true\n');
+  await built();
+  expect(manifest()['eib']).toBe('yes');
 });

@@ -1,7 +1,7 @@
 /** The hooks that run when a build has failed, each told what happened and given the log. */
 import type { Config } from '../config/index.ts';
 import { toOsmithError, type OsmithError } from '../errors.ts';
-import { errorSteps } from '../plan/index.ts';
+import { errorSteps, variantName } from '../plan/index.ts';
 import { sourceInput } from '../plan/source.ts';
 import type { Step } from '../plan/types.ts';
 import type { Emit, Event } from '../report/events.ts';
@@ -44,7 +44,7 @@ function told({ error, log, results }: Failure): Parameters<typeof errorSteps>[1
 
 async function runHook(step: Step, failure: Failure): Promise<void> {
   const { config, store, results, credentials, emit, signal } = failure;
-  const plan = { name: 'error', steps: [step], artifacts: [] };
+  const plan = { name: 'error', variant: variantName(config), steps: [step], artifacts: [] };
   const isOfBuild = ({ type }: Event) => type === 'run-start' || type === 'run-end';
   await checkCredentials(plan, credentials);
   await runPlan(plan, {

@@ -68,7 +68,7 @@ function isExecutable(file: string): boolean {
 
 /** The line that names the interpreter, without `#!`. */
 export function interpreterLine(text: string): string | undefined {
-  return text.match(/^#!(.*)/)?.[1];
+  return text.match(/^#!([^\n]*)/)?.[1];
 }
 
 /** Why a hook cannot run, and what to do. */

@@ -30,6 +30,11 @@ function baseName(config: Config): string {
   });
 }
 
+/** The attributes of a variant as one name. */
+export function variantName(config: Config): string {
+  return Object.values(config.attributes).join('-');
+}
+
 /** The plan of a variant. Throws E_CONFIG or E_HOOK_MISSING before any work when it cannot be made. */
 export function makePlan(config: Config): Plan {
   const arch = config.attributes['arch']!;
@@ -82,6 +87,7 @@ export function makePlan(config: Config): Plan {
   const epoch = config.find('build', 'epoch')?.trim();
   return {
     name,
+    variant: variantName(config),
     ...(epoch ? { epoch: config.int('build', 'epoch') } : {}),
     steps: prune(all, [manifest.step, ...publish.steps.map(({ id }) => id)]),
     artifacts: [...artifacts, manifest],

@@ -47,6 +47,8 @@ export interface Artifact {
 export interface Plan {
   /** `NAME_VARIANT_ARCH`: the stem of all artifact names. */
   name: string;
+  /** All attributes, to tell the builds of one variant from those of another. */
+  variant?: string;
   /** Seconds since the Unix epoch for all time stamps; absent: the date of the newest package. */
   epoch?: number;
   /** In an order in which every step comes after its inputs. */

@@ -13,7 +13,7 @@ export interface LastRun {
 }
 
 function path(store: Store, plan: Plan, step: Step): string {
-  return join(store.dir, 'last', plan.name, `${fileName(step.id)}.json`);
+  return join(store.dir, 'last', fileName(plan.variant ?? plan.name), `${fileName(step.id)}.json`);
 }
 
 export async function rememberParts(store: Store, plan: Plan, step: Step, last: LastRun): Promise<void> {

@@ -70,9 +70,12 @@ const BASE_ENV = {
   TERM: 'dumb',
 };
 
-/** Overlay wants the highest layer first. */
+/**
+ * Overlay wants the highest layer first, and none twice: two hooks that change the same make the same layer. The higher one
+ * alone has the effect of both.
+ */
 function lowerdir(layers: string[]): string {
-  return layers.toReversed().join(':');
+  return [...new Set(layers.toReversed())].join(':');
 }
 
 /** The operations of sandbox.sh for a spec, in mounting order. */

@@ -35,6 +35,6 @@ export async function receiver(): Promise<Receiver> {
 /** Lines of a bash hook that sends its standard input to a receiver and waits until it was taken. */
 export function sendTo({ port }: Receiver): string {
   return `# osmith: network
-send() { exec 3<>/dev/tcp/127.0.0.1/${port}; cat >&3; exec 3>&-; }
+send() { exec 3<>/dev/tcp/127.0.0.1/${port} && cat >&3 && exec 3>&-; }
 `;
 }

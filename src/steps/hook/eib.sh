@@ -1,4 +1,5 @@
 # What hooks written for the Endless image builder call, in terms of lib.sh.
+. "${BASH_SOURCE[0]%/*}/lib"
 shopt -s nullglob extglob
 set -E
 

@@ -55,7 +55,7 @@ function environment({ group, name, type, eib, env }: Params): Record<string, st
   const at = (path: string) => `${inside}${path}`;
   const endless = {
     EIB_HOOK_GROUP: group,
-    EIB_BASELIB: at('/work/lib/lib'),
+    EIB_BASELIB: at('/work/lib/eib'),
     EIB_TMPDIR: at('/work/scratch'),
     EIB_CACHEDIR: at('/work/scratch'),
     EIB_CONTENTDIR: at('/work/content'),
