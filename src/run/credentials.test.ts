@@ -31,11 +31,11 @@ test.skipIf(!gpg)(
         },
       );
       expect(code, stderr).toBe(0);
-    expect(readFileSync(join(home, 'trustdb.gpg')).equals(trust)).toBe(true);
+      expect(readFileSync(join(home, 'trustdb.gpg')).equals(trust)).toBe(true);
       writeFileSync(join(home, 'text'), 'signed text');
       writeFileSync(join(home, 'text.asc'), stdout);
       run('--verify', join(home, 'text.asc'), join(home, 'text'));
-      } finally {
+    } finally {
       execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
       rmSync(home, { recursive: true });
     }
