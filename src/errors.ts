@@ -12,7 +12,7 @@ export const CODES = {
   E_CONFIG: { exit: EXIT.usage, title: 'The configuration is wrong' },
   E_WORKSPACE: { exit: EXIT.usage, title: 'The workspace cannot be used' },
   E_HOOK_MISSING: { exit: EXIT.usage, title: 'A configured hook does not exist' },
-  E_HOOK: { exit: EXIT.build, title: 'A hook cannot run, or failed' },
+  E_HOOK: { exit: EXIT.build, title: 'A hook failed' },
   E_CREDENTIAL: { exit: EXIT.usage, title: 'A credential is missing or not safe' },
   E_STAGE: { exit: EXIT.usage, title: 'An earlier stage has to be built first' },
   E_HOST: { exit: EXIT.usage, title: 'The host lacks something Osmith needs' },

@@ -84,7 +84,7 @@ describe('hooks that cannot run are told before any work', () => {
     const group = name.endsWith('.chroot') ? 'publish' : 'image';
     hooks({ [`${group}/${name}`]: text });
     chmodSync(join(small.workspace, 'hooks', group, name), mode);
-    expect(await fails('E_HOOK')).toMatch(message);
+    expect(await fails('E_WORKSPACE', 2)).toMatch(message);
   });
 
   test('missing, misspelt, a directory, outside, in the wrong group, all at once', async () => {

@@ -266,7 +266,7 @@ test('one build of a variant at a time; others go on', async () => {
   expect(late.stdout).toMatch(
     new RegExp(`Waiting, 1 s at most: the variant small deb \\w+ \\w+ base is being built by ${holder}`),
   );
-  expect(late.stderr).toMatch(new RegExp(`After 1 s the variant .* is still being built by ${holder}`));
+  expect(late.stderr).toMatch(new RegExp(`After 1 s the variant .* still is being built by ${holder}`));
   expect((await refused(['--lock-timeout', '0'], 'E_LOCK', 3)).stderr).toContain('After 0 s');
   const [patient, end] = [small.start(['--set', 'image.title=0']), await other.exit];
   expect([end.code, first.child.exitCode]).toEqual([0, null]);

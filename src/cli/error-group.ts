@@ -58,12 +58,12 @@ async function runHook(step: Step, failure: Failure): Promise<void> {
 export async function runErrorGroup(failure: Failure): Promise<void> {
   const { config, error, emit } = failure;
   if (QUIET.includes(error.code)) return;
-  const { steps } = errorSteps(config, told(failure));
-  for (const step of steps) {
-    try {
-      await runHook(step, failure);
-    } catch (thrown) {
-      emit({ type: 'warning', text: toOsmithError(thrown).message });
+  const warned = (thrown: unknown) => emit({ type: 'warning', text: toOsmithError(thrown).message });
+  try {
+    for (const step of errorSteps(config, told(failure)).steps) {
+      await runHook(step, failure).catch(warned);
     }
+  } catch (thrown) {
+    warned(thrown); // even the log could not be written
   }
 }

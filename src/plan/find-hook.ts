@@ -88,7 +88,7 @@ function unfit(text: string, executable: boolean): [string, string] | undefined 
   return undefined;
 }
 
-/** A hook of a group. Throws E_HOOK_MISSING, or E_HOOK for a file that could not run. */
+/** A hook of a group. Throws E_HOOK_MISSING, or E_WORKSPACE for a file that could not run. */
 export function findHook(config: Config, group: string, name: string): HookFile {
   const path = join('hooks', group, name);
   const dirs = [localdirOf(config), config.workspace].filter((dir) => dir !== undefined);
@@ -101,7 +101,7 @@ export function findHook(config: Config, group: string, name: string): HookFile 
   const fault = unfit(text, executable);
   if (fault !== undefined) {
     const [what, hint] = fault;
-    throw new OsmithError('E_HOOK', `The hook ${group}/${name} ${what}`, {
+    throw new OsmithError('E_WORKSPACE', `The hook ${group}/${name} ${what}`, {
       where: { file },
       hint: hint.replace('FILE', file),
     });

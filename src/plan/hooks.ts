@@ -135,7 +135,7 @@ function baseInput(
   const wanted = group !== 'content' || tree || type === 'chroot';
   if (base !== undefined) return wanted ? { base } : {};
   if (type !== 'chroot') return {};
-  throw new OsmithError('E_HOOK', `Hooks of the group ${group} have no tree to run in`, {
+  throw new OsmithError('E_WORKSPACE', `Hooks of the group ${group} have no tree to run in`, {
     where: { file },
     hint: 'Call it without .chroot: it then runs beside the artifacts',
   });

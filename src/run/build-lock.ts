@@ -41,6 +41,8 @@ async function holderOf(file: string): Promise<string> {
   }
 }
 
+const USE = { variant: 'is being built', out: 'is being written' };
+
 /**
  * Waits until no other build uses the thing, `seconds` at most: then E_LOCK. The lock is in the store; gc keeps such
  * files.
@@ -54,7 +56,7 @@ export async function lockBuild(store: Store, request: BuildLock): Promise<Lock>
 
   async function waitFor(): Promise<Lock> {
     const holder = await holderOf(file);
-    onWait(`Waiting, ${seconds} s at most: ${name} is being built by ${holder}`);
+    onWait(`Waiting, ${seconds} s at most: ${name} ${USE[kind]} by ${holder}`);
     const timeout = AbortSignal.timeout(seconds * 1000);
     try {
       const lock = await lockFile(file, { wait: true, signal: AbortSignal.any([signal, timeout]) });
@@ -63,7 +65,7 @@ export async function lockBuild(store: Store, request: BuildLock): Promise<Lock>
       if (signal.aborted || !timeout.aborted) throw error;
       throw new OsmithError(
         'E_LOCK',
-        `After ${seconds} s ${name} is still being built by ${await holderOf(file)}`,
+        `After ${seconds} s ${name} still ${USE[kind]} by ${await holderOf(file)}`,
         {
           hint,
         },

@@ -131,7 +131,8 @@ export default defineStep<Params>({
   params,
   async run(context) {
     const { type, arch } = context.params;
-    for (const dir of ['scratch', 'manifest', 'content', 'lib']) await mkdir(join(context.work, dir));
+    // The directory of content is made by its mount: without one, nothing can be written there and get lost.
+    for (const dir of ['scratch', 'manifest', 'lib']) await mkdir(join(context.work, dir));
     for (const [name, file] of Object.entries(LIBRARIES))
       await copyFile(file, join(context.work, 'lib', name));
     const options: ExecOptions = {
