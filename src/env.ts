@@ -59,6 +59,11 @@ export function configDir(): string {
   return join(envVar('XDG_CONFIG_HOME') ?? join(homedir(), '.config'), 'osmith');
 }
 
+/** Where the credentials are that steps may be given, unless the configuration says otherwise. */
+export function credentialsDir(): string {
+  return join(configDir(), 'credentials');
+}
+
 export function tempDir(): string {
   return tmpdir();
 }

@@ -12,6 +12,9 @@ export const CODES = {
   E_CONFIG: { exit: EXIT.usage, title: 'The configuration is wrong' },
   E_WORKSPACE: { exit: EXIT.usage, title: 'The workspace cannot be used' },
   E_HOOK_MISSING: { exit: EXIT.usage, title: 'A configured hook does not exist' },
+  E_HOOK: { exit: EXIT.build, title: 'A hook failed' },
+  E_CREDENTIAL: { exit: EXIT.usage, title: 'A credential is missing or not safe' },
+  E_STAGE: { exit: EXIT.usage, title: 'An earlier stage has to be built first' },
   E_HOST: { exit: EXIT.usage, title: 'The host lacks something Osmith needs' },
   E_OUT: { exit: EXIT.usage, title: 'The output directory cannot be used' },
   E_LOCK: { exit: EXIT.lock, title: 'Another process holds a lock' },
@@ -50,6 +53,10 @@ export interface ErrorDetails {
   cause?: unknown;
   /** Last lines of the failing program. */
   tail?: string[] | undefined;
+  /** The step that failed. */
+  step?: string | undefined;
+  /** Exit code of the failing program. */
+  exitCode?: number | undefined;
   /** Path of the full log. */
   log?: string | undefined;
   /** Further errors of the same run, such as the other faults of a configuration. */

@@ -96,7 +96,7 @@ test('a failing hook shows the end of its log and keeps all of it', async () => 
   const hook = join(workspace, 'hooks', 'refine', '95-doomed');
   await writeFile(hook, '#!/bin/sh\necho about to fail\nseq 1 100\necho the last words >&2\nexit 3\n');
   await chmod(hook, 0o755);
-  const said = await expectFailure('E_TOOL', 1, ['--set', 'refine.hooks_add=95-doomed']);
+  const said = await expectFailure('E_HOOK', 1, ['--set', 'refine.hooks_add=95-doomed']);
   expect(said).toContain('95-doomed');
   expect(said).toContain('the last words');
   expect(said).not.toContain('about to fail');

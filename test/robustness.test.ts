@@ -127,15 +127,15 @@ test('a hook that does not want to end is ended', async () => {
 test('two builds at once share the work', async () => {
   small.hook('20-first', 'sleep 1; write_file etc/first <<< both\n');
   const outs = [join(small.dir, 'one'), join(small.dir, 'two')];
-  const builds = outs.map((out) => small.start(['--out', out]));
+  // Of the same variant there would be only one at a time.
+  const builds = outs.map((out, index) => small.start(['--out', out, '--personality', `p${index}`]));
   const ends = await Promise.all(builds.map(({ exit }) => exit));
   expect(ends).toEqual([expect.objectContaining({ code: 0 }), expect.objectContaining({ code: 0 })]);
-  const steps = builds.flatMap(({ events }) => ran(events));
+  const steps = builds.flatMap(({ events }) => ran(events)).filter((step) => step !== 'manifest/manifest');
   expect(steps.sort()).toEqual([...new Set(steps)]);
-  expect(steps).toEqual(
-    expect.arrayContaining(['refine/20-first', 'refine/30-second.chroot', 'manifest/manifest']),
-  );
-  expect(await contents(outs[0]!)).toEqual(await contents(outs[1]!));
+  expect(steps).toEqual(expect.arrayContaining(['refine/20-first', 'refine/30-second.chroot']));
+  const [one, two] = await Promise.all(outs.map(contents));
+  expect({ ...one, 'manifest.json': '' }).toEqual({ ...two, 'manifest.json': '' });
 });
 
 test('an edit runs what depends on it, and plan says why; an edit without effect ends there', async () => {

@@ -179,7 +179,7 @@ test('a shell in the sandbox of a failed step', async () => {
   const stdout = stripVTControlCharacters(screen);
   expect(stdout).toMatch(/Shell in the sandbox of refine\/30-second\.chroot/);
   expect(stdout).toMatch(/half-way\s+0\s+osmith\s+out2side/);
-  expect(stdout).toMatch(/error\[E_TOOL\]: refine\/30-second\.chroot: .*exit code 9/);
+  expect(stdout).toMatch(/error\[E_HOOK\]: refine\/30-second\.chroot: .*exit code 9/);
   expect(stdout).toContain('the last words');
   expect(exitCode).toBe(1);
   const log = stdout.match(/\/\S+\.log/)?.[0];

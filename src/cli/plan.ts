@@ -2,22 +2,26 @@
 import type { Command } from 'commander';
 import { defaultStoreDir } from '../env.ts';
 import { makePlan } from '../plan/index.ts';
+import { selectStages } from '../plan/stages.ts';
 import type { Plan } from '../plan/types.ts';
 import { dependencies } from '../run/scheduler.ts';
 import { planStatus, type StepStatus } from '../run/status.ts';
 import { openStore } from '../run/store.ts';
 import { globals } from './globals.ts';
+import { addStageOptions, checkBefore, stageChoice } from './stage-options.ts';
 import { addVariantOptions, loadVariant } from './variant.ts';
 
 export function register(program: Command): void {
   const command = program
     .command('plan')
     .description('show the steps of a build: cached or not, and why not');
-  addVariantOptions(command)
+  addStageOptions(addVariantOptions(command))
     .option('--dot', 'as a graph for Graphviz')
     .action(async (_branch: string | undefined, options: { dot?: boolean }) => {
-      const plan = makePlan(loadVariant(command));
-      const statuses = await planStatus(await openStore(defaultStoreDir()), plan);
+      const selection = selectStages(makePlan(loadVariant(command)), stageChoice(command));
+      const { plan } = selection;
+      const statuses = await planStatus(await openStore(defaultStoreDir()), plan, selection.isAsked);
+      checkBefore(selection, statuses);
       const { json } = globals(command);
       process.stdout.write(
         json ? asJson(plan, statuses) : options.dot ? asDot(statuses) : asText(plan, statuses),

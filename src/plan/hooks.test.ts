@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { scene, type Scene } from '../config/testing.ts';
 import type { OsmithError } from '../errors.ts';
-import { hookSteps, parseDeclarations, usedVariables } from './hooks.ts';
+import { parseDeclarations, usedVariables } from './declarations.ts';
+import { hookSteps, throwFaults } from './hooks.ts';
 import { sourceInput } from './source.ts';
 import type { Step } from './types.ts';
 
@@ -23,7 +24,10 @@ const FILES = {
 
 function steps({ dir, load }: Scene): Step[] {
   chmodSync(join(dir, 'ws/hooks/refine/30-c'), 0o755);
-  return hookSteps({ config: load(), group: 'refine', base: { step: 'first', output: 'tree' } }).steps;
+  const base = { step: 'first', output: 'tree' };
+  const { steps, faults } = hookSteps({ config: load(), group: 'refine', base });
+  throwFaults(faults);
+  return steps;
 }
 
 test('one step per hook, in the order of names, each on the tree before', () => {
@@ -79,9 +83,58 @@ test('misspelt hooks are all told, with the one that was meant', () => {
   ]);
 });
 
+test('files that variables name are inputs, and the variables have their place in the sandbox', () => {
+  using ws = scene({
+    ...FILES,
+    'ws/config/arch/amd64.ini':
+      '[refine]\nname = ${build:srcdir}/data/f ${build:srcdir}/nosuch /etc/passwd\n',
+    'ws/hooks/refine/20-b': 'cat $OSMITH_REFINE_NAME\n',
+  });
+  const [a, b, c] = steps(ws) as [Step, Step, Step];
+  const env = ({ params }: Step) => params['env'] as Record<string, string>;
+  expect(env(a)['OSMITH_REFINE_NAME']).toBe(
+    '/run/osmith/in/workspace/data/f /run/osmith/in/workspace/nosuch /etc/passwd',
+  );
+  expect(env(b)['OSMITH_REFINE_NAME']).toBe('/in/workspace/data/f /in/workspace/nosuch /etc/passwd');
+  expect(a.inputs['workspace/data/f']).toEqual(sourceInput(join(ws.dir, 'ws'), 'data/f'));
+  expect(Object.keys(b.inputs)).toEqual(['base', 'hook', 'lib', 'workspace/data/f']);
+  // It reads all variables, but it does not name this one.
+  expect(env(c)['OSMITH_SRCDIR']).toBe('/in/workspace');
+  expect(Object.keys(c.inputs)).toEqual(['base', 'hook']);
+  expect(JSON.stringify([a, b, c])).not.toContain(join(ws.dir, 'ws'));
+});
+
+test('content: apart from each other and from the tree, unless declared', () => {
+  using ws = scene({
+    ...FILES,
+    'ws/config/arch/amd64.ini': '[content]\nhooks = 1-a 2-b 3-c.chroot\n[image]\nhooks = 5-a 6-b 7-c\n',
+    'ws/hooks/content/1-a': 'true\n',
+    'ws/hooks/content/2-b': '# osmith: tree\n# osmith: content\n',
+    'ws/hooks/content/3-c.chroot': 'true\n',
+    'ws/hooks/image/5-a': '# osmith: content 1-a\n',
+    'ws/hooks/image/6-b': 'true\n',
+    'ws/hooks/image/7-c': '# osmith: content\n',
+  });
+  const config = ws.load();
+  const base = { step: 'first', output: 'tree' };
+  const content = hookSteps({ config, group: 'content', base });
+  const image = hookSteps({ config, group: 'image', base, content: content.steps });
+  const inputs = (step: Step) => Object.keys(step.inputs).filter((name) => name !== 'hook' && name !== 'lib');
+  expect([...content.steps, ...image.steps].map((step) => [step.id, ...inputs(step)])).toEqual([
+    ['content/1-a'],
+    ['content/2-b', 'base', 'content/1-a'],
+    ['content/3-c.chroot', 'base'],
+    ['image/5-a', 'base', 'content/1-a'],
+    ['image/6-b', 'base'],
+    ['image/7-c', 'base', 'content/1-a', 'content/2-b', 'content/3-c.chroot'],
+  ]);
+  expect(content.tree).toEqual(base);
+  expect(image.tree).toEqual({ step: 'image/7-c', output: 'tree' });
+});
+
 test('declarations that nobody knows are told with their line', () => {
   expect(parseDeclarations('echo "# osmith: x"\n# osmith is good\n#  osmith:  network \n', 'h')).toEqual({
-    ...{ data: [], programs: [], network: true, allEnv: false },
+    ...{ data: [], programs: [], content: [], credentials: [], tree: false, network: true, allEnv: false },
   });
   for (const line of ['# osmith: netwrok', '# osmith: env some', '# osmith: DATA x']) {
     const error = {

@@ -1,150 +1,184 @@
-/** Hooks of the workspace: found, read for what they declare, and turned into a chain of steps. */
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** Hooks of the workspace as steps, group by group. */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Config } from '../config/index.ts';
-import { toEnv } from '../config/env.ts';
 import { OsmithError } from '../errors.ts';
-import { nearest } from '../config/nearest.ts';
+import { parseDeclarations, usedVariables, type Declarations } from './declarations.ts';
+import { findHook, findSource, type HookFile } from './find-hook.ts';
+import { eibEnvironment, hookVariables, placePaths } from './hook-env.ts';
 import { PROGRAMS } from './programs.ts';
 import { sourceInput } from './source.ts';
-import type { Input, Step } from './types.ts';
+import type { Input, Step, StepInput } from './types.ts';
 
-/** The shell library that sourced hooks get. */
-const LIBRARY = 'hooks/lib.sh';
+export type Group = 'refine' | 'content' | 'image' | 'manifest' | 'publish' | 'error';
 
-/** What a hook says about itself in comment lines `# osmith: KEY VALUE...`. */
-export interface Declarations {
-  /** Paths below the workspace's `data/` that it reads. */
-  data: string[];
-  /** Programs that Osmith makes, which it installs. */
-  programs: string[];
-  /** Whether it needs the network. */
-  network: boolean;
-  /** Whether it reads variables by computed names, so that all of them count as its inputs. */
-  allEnv: boolean;
-}
+/** Functions for hooks that bash sources; a workspace may have more of its own in `hooks/lib.sh`. */
+const LIBRARY = join(import.meta.dirname, '../steps/hook/lib.sh');
+const OWN_LIBRARY = 'hooks/lib.sh';
 
-export function parseDeclarations(text: string, file: string): Declarations {
-  const found: Declarations = { data: [], programs: [], network: false, allEnv: false };
-  text.split('\n').forEach((line, index) => {
-    const match = line.match(/^#\s*osmith:\s*(\S+)\s*(.*)$/);
-    if (match === null) return;
-    const [, key, value = ''] = match;
-    const words = value.split(/\s+/).filter(Boolean);
-    if (key === 'data') found.data.push(...words);
-    else if (key === 'program') found.programs.push(...words);
-    else if (key === 'network') found.network = true;
-    else if (key === 'env' && value === 'all') found.allEnv = true;
-    else {
-      throw new OsmithError('E_CONFIG', `Unknown declaration "osmith: ${key} ${value}" in a hook`, {
-        where: { file, line: index + 1 },
-        hint: 'Known: `data PATH...`, `program NAME...`, `network`, `env all`',
-      });
-    }
-  });
-  return found;
-}
+/** What the hooks of a group change. The others change nothing here. */
+const WRITES: Partial<Record<Group, string>> = { refine: 'tree', image: 'tree', content: 'content' };
 
-/** The variables a script can read: those it names. */
-export function usedVariables(text: string, all: Record<string, string>): Record<string, string> {
-  const named = new Set(text.match(/\bOSMITH_[A-Z0-9_]+/g));
-  return Object.fromEntries(Object.entries(all).filter(([name]) => named.has(name)));
-}
+/** Groups whose effects are outside. */
+const OUTSIDE: Group[] = ['publish', 'error'];
 
-function findHook(config: Config, group: string, name: string): string {
-  const path = join('hooks', group, name);
-  if (!name.includes('/') && existsSync(join(config.workspace, path))) return path;
-  const dir = join(config.workspace, 'hooks', group);
-  const known = existsSync(dir) ? readdirSync(dir) : [];
-  const close = nearest(name, known);
-  throw new OsmithError('E_HOOK_MISSING', `There is no hook ${name} in ${join('hooks', group)}`, {
-    where: config.where(group, 'hooks'),
-    hint: close === undefined ? `It has: ${known.sort().join(' ')}` : `Did you mean ${close}?`,
-  });
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-export interface HookChain {
+export interface HookGroup {
   config: Config;
-  group: string;
-  /** The tree that the first hook works on. */
-  base: { step: string; output: string };
+  group: Group;
   tools?: string;
+  /** The tree: that which the first hook changes, or which all hooks see. */
+  base?: StepInput;
+  /** Steps of the content hooks. */
+  content?: Step[];
+  /** Further inputs of every hook. */
+  inputs?: Record<string, Input>;
+  /** Further variables of every hook. */
+  env?: Record<string, string>;
 }
 
-/** One step per hook, bytewise in order of names, each on the tree that the one before made. */
-export function hookSteps({ config, group, base, tools }: HookChain): { steps: Step[]; tree: typeof base } {
-  const names = config.list(group, 'hooks').sort();
-  const variables = toEnv(config, 'OSMITH');
-  let tree = base;
+export interface HookSteps {
+  steps: Step[];
+  /** The tree after all hooks. */
+  tree?: StepInput;
+  faults: OsmithError[];
+}
+
+/** One step per hook, bytewise in order of names. Those that change the tree, or publish, run one after the other. */
+export function hookSteps(request: HookGroup): HookSteps {
+  const { config, group } = request;
+  // A workspace need not declare every group.
+  const listed = config.find(group, 'hooks') === undefined ? [] : config.list(group, 'hooks');
+  const names = [...new Set(listed)].sort();
+  const variables = hookVariables(config);
   const faults: OsmithError[] = [];
-  const steps = names.flatMap((name): Step[] => {
+  const steps: Step[] = [];
+  let tree = request.base;
+  for (const name of names) {
     try {
-      const step = hookStep(
-        { config, group, base: tree, ...(tools === undefined ? {} : { tools }) },
-        name,
-        variables,
-      );
-      tree = { step: step.id, output: 'tree' };
-      return [step];
+      const previous = group === 'publish' ? steps.at(-1)?.id : undefined;
+      const step = hookStep({ ...request, ...(tree && { base: tree }) }, name, variables, steps);
+      if (previous !== undefined) step.inputs['after'] = { step: previous, output: 'done' };
+      steps.push(step);
+      if (WRITES[group] === 'tree') tree = { step: step.id, output: 'tree' };
     } catch (error) {
       if (!(error instanceof OsmithError)) throw error;
       faults.push(error);
-      return [];
     }
-  });
+  }
+  return { steps, faults, ...(tree && { tree }) };
+}
+
+/** Throws the faults of all groups as one. */
+export function throwFaults(faults: OsmithError[]): void {
   const [first, ...also] = faults;
   if (first !== undefined) throw new OsmithError(first.code, first.message, { ...first.details, also });
-  return { steps, tree };
 }
 
 function hookStep(
-  { config, group, base, tools }: HookChain,
+  { config, group, base, tools, content = [], inputs: given = {}, env: more = {} }: HookGroup,
   name: string,
   variables: Record<string, string>,
+  before: Step[],
 ): Step {
-  const path = findHook(config, group, name);
-  const file = join(config.workspace, path);
-  const text = readFileSync(file, 'utf8');
-  const declared = parseDeclarations(text, file);
-  const executable = isExecutable(file);
-  const type = name.endsWith('.chroot') ? 'chroot' : executable ? 'executable' : 'sourced';
-  const inputs: Record<string, Input> = { base, hook: sourceInput(config.workspace, path) };
-  let script = text;
-  if (type === 'sourced') {
-    inputs['lib'] = sourceInput(config.workspace, LIBRARY);
-    script += readFileSync(join(config.workspace, LIBRARY), 'utf8');
-  }
-  for (const data of declared.data)
-    inputs[`data/${data}`] = sourceInput(config.workspace, join('data', data));
-  for (const program of declared.programs) {
-    if (!PROGRAMS.includes(program)) {
-      throw new OsmithError('E_CONFIG', `Osmith makes no program ${program}`, {
-        where: { file },
-        hint: `Known: ${PROGRAMS.join(', ')}`,
-      });
+  const hook = findHook(config, group, name);
+  const declared = parseDeclarations(hook.text, hook.file);
+  const contentHooks = group === 'content' ? before : content;
+  const inputs: Record<string, Input> = {
+    ...baseInput(group, base, declared, hook),
+    ...given,
+    hook: hook.input,
+    ...contentInputs(declared, contentHooks, config, hook),
+    ...dataInputs(declared, config, hook),
+    ...programInputs(declared, hook),
+  };
+  let script = hook.text;
+  if (hook.type === 'sourced') {
+    const own = findSource(config, OWN_LIBRARY);
+    if (own !== undefined) {
+      inputs['lib'] = own;
+      script += readFileSync(resolve(config.workspace, own.source), 'utf8');
     }
-    inputs[`programs/${program}`] = { step: `programs/${program}`, output: program };
+    script += readFileSync(LIBRARY, 'utf8');
   }
+  const named = usedVariables(script, variables);
+  const used = declared.allEnv ? variables : named;
+  const placed = placePaths(config, used, {
+    inside: hook.type === 'chroot',
+    named: (variable) => Object.hasOwn(named, variable),
+  });
   return {
     id: `${group}/${name}`,
     kind: 'hook',
     stage: group,
     params: {
-      ...{ group, name, type, executable },
+      ...{ group, name, type: hook.type, executable: hook.executable },
       arch: config.attributes['arch']!,
-      env: declared.allEnv ? variables : usedVariables(script, variables),
+      writes: WRITES[group] ?? 'nothing',
+      ...(eibEnvironment(config) ? { eib: true } : {}),
+      env: { ...placed.env, ...more },
     },
-    inputs,
+    inputs: { ...inputs, ...placed.inputs },
     ...(tools === undefined ? {} : { tools }),
     ...(declared.network ? { network: true } : {}),
+    ...(declared.credentials.length > 0 ? { credentials: declared.credentials } : {}),
+    ...(OUTSIDE.includes(group) ? { outside: true } : {}),
   };
+}
+
+/** The tree, for those who have one: content is mostly fetched for any tree, so that its hooks have to say if not. */
+function baseInput(
+  group: Group,
+  base: StepInput | undefined,
+  { tree }: Declarations,
+  { type, file }: HookFile,
+): Record<string, Input> {
+  const wanted = group !== 'content' || tree || type === 'chroot';
+  if (base !== undefined) return wanted ? { base } : {};
+  if (type !== 'chroot') return {};
+  throw new OsmithError('E_WORKSPACE', `Hooks of the group ${group} have no tree to run in`, {
+    where: { file },
+    hint: 'Call it without .chroot: it then runs beside the artifacts',
+  });
+}
+
+function contentInputs(
+  { content }: Declarations,
+  hooks: Step[],
+  config: Config,
+  { file }: HookFile,
+): Record<string, Input> {
+  const ids = hooks.map(({ id }) => id);
+  const wanted = content === 'all' ? ids : content.map((name) => `content/${name}`);
+  for (const id of wanted) {
+    if (ids.includes(id)) continue;
+    throw new OsmithError('E_CONFIG', `No hook ${id} runs before this one`, {
+      where: { file },
+      hint: `content.hooks has: ${config.list('content', 'hooks').sort().join(' ') || 'none'}`,
+    });
+  }
+  return Object.fromEntries(wanted.map((id) => [id, { step: id, output: 'content' }]));
+}
+
+function dataInputs({ data }: Declarations, config: Config, { file }: HookFile): Record<string, Input> {
+  const inputs = data.map((path): [string, Input] => {
+    if (path.split('/').includes('..')) {
+      throw new OsmithError('E_CONFIG', `Declared data ${path} leads out of data/`, { where: { file } });
+    }
+    const source = join('data', path);
+    return [`data/${path}`, findSource(config, source) ?? sourceInput(config.workspace, source)];
+  });
+  return Object.fromEntries(inputs);
+}
+
+function programInputs({ programs }: Declarations, { file }: HookFile): Record<string, Input> {
+  const inputs = programs.map((program): [string, Input] => {
+    if (PROGRAMS.includes(program)) {
+      return [`programs/${program}`, { step: `programs/${program}`, output: program }];
+    }
+    throw new OsmithError('E_CONFIG', `Osmith makes no program ${program}`, {
+      where: { file },
+      hint: `Known: ${PROGRAMS.join(', ')}`,
+    });
+  });
+  return Object.fromEntries(inputs);
 }

@@ -9,6 +9,7 @@ export interface ManifestRequest {
   artifacts: Artifact[];
   /** The finished tree. */
   root: StepInput;
+  /** All hooks, in the order of their stages: what they read is told, and what they wrote for the manifest merged. */
   hooks: Step[];
   tools: { tools?: string };
 }
@@ -17,7 +18,7 @@ export interface ManifestRequest {
 function sourceDigests(steps: Step[]): Record<string, string> {
   const inputs = steps.flatMap((step) => Object.values(step.inputs));
   const sources = inputs.flatMap((input) =>
-    isStepInput(input) ? [] : [[input.source, input.digest] as const],
+    isStepInput(input) ? [] : [[input.name ?? input.source, input.digest] as const],
   );
   return Object.fromEntries(sources);
 }
@@ -39,6 +40,7 @@ export function manifestSteps({ config, name, artifacts, root, hooks, tools }: M
         cmdline: kernelCmdline(config),
         artifacts: Object.fromEntries(artifacts.map((artifact, index) => [artifact.name, inputName(index)])),
         sources: sourceDigests(hooks),
+        fragments: hooks.map(({ id }) => `fragments/${id}`),
       },
       inputs: {
         packages: { step: 'manifest/packages', output: 'packages' },
@@ -48,6 +50,7 @@ export function manifestSteps({ config, name, artifacts, root, hooks, tools }: M
         ...Object.fromEntries(
           artifacts.map(({ step, output }, index) => [inputName(index), { step, output }]),
         ),
+        ...Object.fromEntries(hooks.map(({ id }) => [`fragments/${id}`, { step: id, output: 'fragments' }])),
       },
     },
   ];

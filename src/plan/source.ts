@@ -1,6 +1,6 @@
 /** Files and directories of the workspace as inputs of steps. */
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { OsmithError } from '../errors.ts';
 import type { SourceInput } from './types.ts';
@@ -23,7 +23,9 @@ export function sourceInput(workspace: string, path: string): SourceInput {
   const hash = createHash('sha256');
   const full = resolve(workspace, path);
   try {
-    digestInto(hash, full, full);
+    // A link stands for what it leads to, as it does when it is bound into a sandbox.
+    const real = realpathSync(full);
+    digestInto(hash, real, real);
   } catch (cause) {
     throw new OsmithError('E_WORKSPACE', `Cannot read ${path}: ${(cause as Error).message}`, {
       cause,

@@ -4,8 +4,11 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 /** A file or directory of the workspace that a step reads; the digest covers contents, names and modes. */
 export interface SourceInput {
+  /** Path below the workspace, or an absolute one. */
   source: string;
   digest: string;
+  /** What people read instead of an absolute path. */
+  name?: string;
 }
 
 /** An output of another step. */
@@ -20,7 +23,7 @@ export interface Step {
   /** Unique in the plan, such as `refine/50-units`. */
   id: string;
   kind: string;
-  /** Groups steps for people: init, bootstrap, refine, package, manifest. */
+  /** One of the stages of `plan/stages.ts`. */
   stage: string;
   params: { [key: string]: Json };
   inputs: Record<string, Input>;
@@ -28,6 +31,10 @@ export interface Step {
   tools?: string;
   /** Whether the sandbox shares the host's network. */
   network?: boolean;
+  /** Credentials that are handed to it. Their content is no input. */
+  credentials?: string[];
+  /** It changes the world outside, which only counts as done as long as nothing else was done there since. */
+  outside?: boolean;
 }
 
 export interface Artifact {
@@ -40,6 +47,8 @@ export interface Artifact {
 export interface Plan {
   /** `NAME_VARIANT_ARCH`: the stem of all artifact names. */
   name: string;
+  /** All attributes, to tell the builds of one variant from those of another. */
+  variant?: string;
   /** Seconds since the Unix epoch for all time stamps; absent: the date of the newest package. */
   epoch?: number;
   /** In an order in which every step comes after its inputs. */

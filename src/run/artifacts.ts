@@ -6,8 +6,6 @@ import { uniqueName } from '../env.ts';
 import { isSystemError, OsmithError } from '../errors.ts';
 import type { Plan } from '../plan/types.ts';
 import { makeDirectory } from './directory.ts';
-import { sha256 } from './key.ts';
-import { lockFile, type Lock } from './lock.ts';
 import { blobPath, type Result, type Store } from './store.ts';
 
 /** Name of the file that says what else is there; a directory with it is one that Osmith may replace. */
@@ -27,28 +25,6 @@ async function entries(dir: string): Promise<string[] | undefined> {
     throw new OsmithError('E_OUT', `Cannot use ${dir} as the output directory: ${(error as Error).message}`, {
       cause: error,
       hint: 'Name another one with --out',
-    });
-  }
-}
-
-/**
- * Waits until no other build writes to `out`, `seconds` at most: then E_LOCK. The lock is in the store, since `out` may
- * not exist yet and is replaced as a whole.
- */
-export async function lockOutput(
-  store: Store,
-  out: string,
-  { seconds, onWait, signal }: { seconds: number; onWait: () => void; signal: AbortSignal },
-): Promise<Lock> {
-  const file = join(store.dir, 'locks', `out-${sha256(out)}`);
-  const timeout = AbortSignal.timeout(seconds * 1000);
-  try {
-    const lock = await lockFile(file, { wait: true, onWait, signal: AbortSignal.any([signal, timeout]) });
-    return lock!; // it waited until it had it
-  } catch (error) {
-    if (signal.aborted || !timeout.aborted) throw error;
-    throw new OsmithError('E_LOCK', `Another build has been writing to ${out} for ${seconds} s`, {
-      hint: 'Wait for it, name another directory with --out, or wait longer with --lock-timeout SECONDS',
     });
   }
 }

@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { OsmithError } from '../errors.ts';
+import { credentialEnv, credentialFiles, CREDENTIALS_DIR, holdsSecret } from './credentials.ts';
 import { isStepInput, type Json, type Step } from '../plan/types.ts';
 import type { Blob, ExecOptions, ExecResult, StepContext, StepOutput, Tree } from '../steps/types.ts';
 import type { Results } from './key.ts';
@@ -24,6 +25,8 @@ export interface Environment {
   scratch: string;
   workspace: string;
   results: Results;
+  /** Directory of the user's credentials. */
+  credentials?: string;
   signal: AbortSignal;
 }
 
@@ -34,6 +37,8 @@ export interface Job {
   /** The step's own directory in scratch. */
   dir: string;
   log: StepLog;
+  /** Texts of its credentials, which nothing that it makes may hold. */
+  secrets: readonly string[];
   /** The last sandbox it had, for a look after a failure. */
   sandbox?: SandboxSpec;
 }
@@ -43,6 +48,9 @@ const UPPER_TAR = '.upper.tar';
 
 /** Text that programs print when a file system is full. */
 const FULL = /No space left on device|ENOSPC|Disk quota exceeded/;
+
+/** Where credentials are, seen from inside a tree. */
+const INSIDE_TREE = '/run/osmith/credentials';
 
 const indexes = new Map<string, IndexedEntry[]>();
 
@@ -130,11 +138,23 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
       store: store.dir,
       root: await toolsRoot(environment, step),
       argv: options.argv,
-      env: { SOURCE_DATE_EPOCH: String(job.epoch), TMPDIR: '/tmp', ...options.env },
+      env: {
+        ...{ SOURCE_DATE_EPOCH: String(job.epoch), TMPDIR: '/tmp' },
+        ...credentialEnv(
+          step.credentials ?? [],
+          options.chroot === undefined ? CREDENTIALS_DIR : INSIDE_TREE,
+        ),
+        ...options.env,
+      },
       cwd: options.cwd ?? (options.chroot === undefined ? '/work' : '/'),
       binds,
       trees,
       network: step.network === true,
+      readOnly: options.readOnly === true,
+      secrets: credentialFiles(step.credentials ?? []).map((file) => ({
+        from: join(environment.credentials!, file),
+        to: join(CREDENTIALS_DIR, file),
+      })),
       ...(options.chroot === undefined ? {} : { chroot: options.chroot }),
       ...(options.arch === undefined ? {} : { arch: options.arch }),
     };
@@ -184,6 +204,7 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
   async function addLayer(rawTar: string, keepRoot: boolean): Promise<Blob> {
     const layer = join(job.dir, `layer-${uppers.size}.tar`);
     await writeLayer(rawTar, layer, { epoch: job.epoch, keepRoot });
+    await refuseSecrets(job, layer, 'what it changed');
     return addBlob(store, layer);
   }
 
@@ -194,6 +215,7 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
     store: store.dir,
     work,
     signal,
+    inputs: Object.keys(step.inputs),
     tree(input) {
       const { result, output } = resultOf(environment, step, input);
       const tree = treeOf(result, output);
@@ -250,6 +272,14 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
   };
 }
 
+/** Nothing that leaves a step may hold a credential of it. */
+async function refuseSecrets(job: Job, file: string, what: string): Promise<void> {
+  if (!(await holdsSecret(file, job.secrets))) return;
+  throw new OsmithError('E_HOOK', `${what} holds a secret of its credentials; none of it was kept`, {
+    hint: 'Do not write credentials to files that outlive the step',
+  });
+}
+
 function toolFailure(argv: readonly string[], exitCode: number, log: StepLog): OsmithError {
   const tail = log.tail();
   if (tail.some((line) => FULL.test(line))) return noSpaceLeft(argv[0]!, { tail, log: log.file });
@@ -257,6 +287,7 @@ function toolFailure(argv: readonly string[], exitCode: number, log: StepLog): O
   return new OsmithError('E_TOOL', `${argv[0]} failed with exit code ${exitCode}${killed}`, {
     tail,
     log: log.file,
+    exitCode,
   });
 }
 
@@ -274,6 +305,7 @@ export async function storeOutput(
     ...{ epoch: output.epoch ?? job.epoch, ms },
   };
   for (const [name, path] of Object.entries(output.files ?? {})) {
+    await refuseSecrets(job, join(work, path), `its output ${name}`);
     result.files[name] = await addBlob(store, join(work, path));
   }
   for (const [name, set] of Object.entries(output.sets ?? {})) {

@@ -6,6 +6,7 @@ import { OsmithError, toOsmithError } from '../errors.ts';
 import type { Plan, Step } from '../plan/types.ts';
 import type { Emit } from '../report/events.ts';
 import { loadKind } from '../steps/registry.ts';
+import { readSecrets } from './credentials.ts';
 import { makeContext, storeOutput, type Environment, type Job } from './context.ts';
 import { rememberParts } from './history.ts';
 import { fileName, type KeyParts } from './key.ts';
@@ -64,8 +65,11 @@ async function runStep(environment: Environment, execution: Execution): Promise<
   emit({ type: 'step-start', step: step.id, stage: step.stage, summary: kind.summary(params.data) });
   const dir = join(scratch, `${fileName(step.id)}-${uniqueName()}`);
   await mkdir(dir, { recursive: true });
-  const log = openLog(join(store.dir, 'logs', `${fileName(step.id)}-${key.slice(0, 12)}.log`), step.id, emit);
-  const job: Job = { step, key, epoch: parts.epoch, dir, log };
+  const { credentials = [] } = step;
+  const secrets = credentials.length === 0 ? [] : await readSecrets(environment.credentials!, credentials);
+  const logFile = join(store.dir, 'logs', `${fileName(step.id)}-${key.slice(0, 12)}.log`);
+  const log = openLog(logFile, step.id, emit, secrets);
+  const job: Job = { step, key, epoch: parts.epoch, dir, log, secrets };
   const start = now();
   try {
     const context = await makeContext(environment, job, params.data);
@@ -103,6 +107,7 @@ function withLog(
   return new OsmithError(error.code, `${step.id}: ${error.message}`, {
     cause: error.code === 'E_INTERNAL' ? cause : undefined,
     ...error.details,
+    step: step.id,
     tail: error.details.tail ?? log.tail(),
     log: error.details.log ?? log.file,
   });

@@ -64,10 +64,10 @@ async function clean(store: Store, { days, verify, dryRun }: CleanOptions): Prom
   await cleanBlobs(store, used, dryRun, cleaned);
   await cleanTrees(store, used, dryRun, cleaned);
   if (dryRun) return cleaned;
-  // Nobody uses the store now, so these are nobody's. Locks of output directories are held without using it.
+  // Nobody uses the store now, so these are nobody's. Locks of whole builds are held without using it.
   for (const name of await readdir(join(store.dir, 'tmp'))) await removeTree(join(store.dir, 'tmp', name));
   for (const name of await readdir(join(store.dir, 'locks'))) {
-    if (!name.startsWith('out-')) await rm(join(store.dir, 'locks', name), { force: true });
+    if (!/^(?:out|variant)-/.test(name)) await rm(join(store.dir, 'locks', name), { force: true });
   }
   await cleanLogs(store, days);
   return cleaned;

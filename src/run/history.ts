@@ -1,5 +1,5 @@
 /** What went into each step's key in the last build: lets `plan` say why a step will run and how long it may take. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plan, Step } from '../plan/types.ts';
 import { fileName, type KeyParts } from './key.ts';
@@ -13,13 +13,18 @@ export interface LastRun {
 }
 
 function path(store: Store, plan: Plan, step: Step): string {
-  return join(store.dir, 'last', plan.name, `${fileName(step.id)}.json`);
+  return join(store.dir, 'last', fileName(plan.variant ?? plan.name), `${fileName(step.id)}.json`);
 }
 
 export async function rememberParts(store: Store, plan: Plan, step: Step, last: LastRun): Promise<void> {
   if ((await lastRun(store, plan, step))?.key === last.key) return;
   // Where it cannot be written, only an explanation is lost.
   await writeAtomic(path(store, plan, step), JSON.stringify(last)).catch(() => {});
+}
+
+/** Before something is done that would make the record wrong if it were not finished. */
+export async function forgetRun(store: Store, plan: Plan, step: Step): Promise<void> {
+  await rm(path(store, plan, step), { force: true });
 }
 
 export async function lastRun(store: Store, plan: Plan, step: Step): Promise<LastRun | undefined> {

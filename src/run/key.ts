@@ -108,7 +108,7 @@ export function firstDifference(step: Step, before: KeyParts | undefined, after:
   for (const [name, digest] of Object.entries(after.inputs)) {
     if (before.inputs[name] === digest) continue;
     const input = step.inputs[name]!;
-    const what = isStepInput(input) ? `${input.output} of ${input.step}` : input.source;
+    const what = isStepInput(input) ? `${input.output} of ${input.step}` : (input.name ?? input.source);
     return before.inputs[name] === undefined ? `${what} is a new input` : `${what} changed`;
   }
   for (const name of Object.keys(before.inputs)) if (!(name in after.inputs)) return `input ${name} is gone`;

@@ -10,6 +10,8 @@
 #   --root LOWER[:LOWER...]   a tree as root; what is written to it is thrown away
 #   --bind SRC DST            read-write; --ro-bind SRC DST read-only; DST is made
 #   --overlay DST LOWERS UPPER WORK   a writable tree, on nothing if LOWERS is empty; --ro-overlay DST LOWERS a read-only one
+#   --secret SRC DST          a copy in memory, below a directory that only root may enter
+#   --read-only               the root, once everything is in place
 #   --network                 name resolution of the host
 #   --system DIR              /proc, /sys, /dev, /tmp and /run for a tree that will be entered
 #   --emulate INTERPRETER MAGIC   registers an emulator for foreign programs
@@ -63,7 +65,7 @@ shift 2
 # The builder's name must not leak into what is built. Only root may use the file.
 hostname osmith 2>/dev/null || echo osmith > /proc/sys/kernel/hostname || fail "cannot set the host name: install hostname"
 cd "$store"
-new=$mnt/root chdir=/ chroot=
+new=$mnt/root chdir=/ chroot= read_only=
 mount -t tmpfs -o mode=755 tmpfs "$mnt" || fail "cannot mount a tmpfs in a user namespace"
 mkdir "$mnt/root" "$mnt/up" "$mnt/work" "$mnt/empty"
 
@@ -97,6 +99,15 @@ while [ "$1" != -- ]; do
         *) bind ro "$3" "$new$2" ;;
       esac
       shift 3 ;;
+    --secret)
+      dir=${3%/*}
+      if [ ! -d "$new$dir" ]; then
+        mkdir -p "$new$dir"
+        mount -t tmpfs -o mode=700 tmpfs "$new$dir"
+      fi
+      cp -R --preserve=mode "$2" "$new$3" || fail "cannot read $2"
+      shift 3 ;;
+    --read-only) read_only=yes; shift 1 ;;
     --network)
       # The root is either an overlay that is thrown away or the host's own /etc.
       if ! cmp -s /etc/resolv.conf "$new/etc/resolv.conf"; then
@@ -109,6 +120,10 @@ while [ "$1" != -- ]; do
       mkdir -p "$new$2/run/osmith/work" "$new$2/run/osmith/in"
       mount --rbind "$new/work" "$new$2/run/osmith/work"
       [ ! -d "$new/in" ] || mount --rbind "$new/in" "$new$2/run/osmith/in"
+      if [ -d "$new/run/credentials" ]; then
+        mkdir "$new$2/run/osmith/credentials"
+        mount --rbind "$new/run/credentials" "$new$2/run/osmith/credentials"
+      fi
       shift 2 ;;
     --emulate)
       mkdir -p "$new/proc/sys/fs/binfmt_misc"
@@ -129,6 +144,7 @@ pivot_root . .host
 cd /
 umount -l /.host
 rmdir /.host
+[ -z "$read_only" ] || mount -o remount,bind,ro / || fail "cannot make the root read-only"
 unset LIBMOUNT_FORCE_MOUNT2
 
 if [ -n "$chroot" ]; then

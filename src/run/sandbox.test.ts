@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { execa } from 'execa';
 import { expect, test, vi } from 'vitest';
 import { inSandbox, testStore } from '../../test/support/engine.ts';
@@ -101,6 +101,33 @@ test('a read-only bind is that, and what is written outside of binds is gone', a
   const { code, stdout } = await inSandbox(scene, ['sh', '-c', script], { binds });
   expect([code, stdout, readFileSync(join(host, 'made'), 'utf8')]).toEqual([0, 'old', 'work\n']);
   expect(existsSync('/var/tmp/elsewhere')).toBe(false);
+});
+
+test('a read-only root, with trees in which a layer comes twice', async () => {
+  await using scene = await testStore();
+  const { store, scratch } = scene;
+  const layer = (name: string, text: string) => {
+    mkdirSync(join(scratch, name, 'dir'), { recursive: true });
+    writeFileSync(join(scratch, name, 'dir', name), text);
+    writeFileSync(join(scratch, name, 'both'), text);
+    return relative(store.dir, join(scratch, name));
+  };
+  const [a, b] = [layer('a', 'of a '), layer('b', 'of b ')];
+  const [upper, work] = ['upper', 'work'].map((name) => join(scratch, 'top', name)) as [string, string];
+  for (const dir of [upper, work]) mkdirSync(dir, { recursive: true });
+  const trees = [
+    { at: '/ro', lowers: [a, b, a] },
+    {
+      ...{ at: '/rw', lowers: [b, a, b] },
+      ...{ upper: relative(store.dir, upper), work: relative(store.dir, work) },
+    },
+  ];
+  const script = `cat /ro/both /ro/dir/* /rw/both; echo new > /rw/dir/a; touch /tmp/x /work/x
+    for place in /x /usr/x /etc/x /root/x /var/tmp/x /ro/x; do ! touch $place || exit 3; done`;
+  const binds = [{ from: scratch, to: '/work', writable: true }];
+  const outcome = await inSandbox(scene, ['sh', '-c', script], { trees, binds, readOnly: true });
+  expect([outcome.code, outcome.stdout], outcome.stderr).toEqual([0, 'of a of a of b of b ']);
+  expect(readFileSync(join(upper, 'dir/a'), 'utf8')).toBe('new\n');
 });
 
 test('when a sandbox is killed, nothing of it runs any more', async () => {

@@ -42,6 +42,10 @@ export interface SandboxSpec {
   /** Architecture of foreign programs to run, if any. */
   arch?: string;
   network?: boolean;
+  /** The root and what it holds cannot be written to; mounted trees and binds can, as they say. */
+  readOnly?: boolean;
+  /** Files and directories that are copied into memory, where only the program sees them. */
+  secrets?: { from: string; to: string }[];
   stdio?: StdioOptions;
   /** Keeps the terminal's process group, for interactive programs. */
   foreground?: boolean;
@@ -66,9 +70,12 @@ const BASE_ENV = {
   TERM: 'dumb',
 };
 
-/** Overlay wants the highest layer first. */
+/**
+ * Overlay wants the highest layer first, and none twice: two hooks that change the same make the same layer. The higher one
+ * alone has the effect of both.
+ */
 function lowerdir(layers: string[]): string {
-  return layers.toReversed().join(':');
+  return [...new Set(layers.toReversed())].join(':');
 }
 
 /** The operations of sandbox.sh for a spec, in mounting order. */
@@ -76,7 +83,9 @@ export function operations(spec: SandboxSpec): string[] {
   const ops = spec.root === 'host' ? ['--root-host'] : ['--root', lowerdir(spec.root)];
   for (const { from, to, writable } of spec.binds ?? [])
     ops.push(writable ? '--bind' : '--ro-bind', from, to);
+  for (const { from, to } of spec.secrets ?? []) ops.push('--secret', from, to);
   if (spec.network) ops.push('--network');
+  if (spec.readOnly) ops.push('--read-only');
   const emulator = spec.arch === undefined ? undefined : foreignEmulator(spec.arch);
   if (emulator) ops.push('--emulate', emulator.interpreter, emulator.magic);
   for (const { at, lowers, upper, work } of spec.trees ?? []) {

@@ -8,7 +8,7 @@ import type { Emit } from '../report/events.ts';
 import { stepCode } from '../steps/registry.ts';
 import type { Environment, Job } from './context.ts';
 import { executeStep } from './execute.ts';
-import { rememberParts } from './history.ts';
+import { forgetRun, lastRun, rememberParts } from './history.ts';
 import { keyParts, stepKey } from './key.ts';
 import { openScratch, cleanStale, type Scratch } from './scratch.ts';
 import { lookup, type Result, type Store } from './store.ts';
@@ -20,6 +20,10 @@ export interface RunOptions {
   signal: AbortSignal;
   /** Runs these steps again though the store has their results, to see what is new outside. */
   again?: (step: Step) => boolean;
+  /** Results that are there already, by step id; those of this run are added. */
+  results?: Map<string, Result>;
+  /** Directory of the user's credentials. */
+  credentials?: string;
   onFailure?: (job: Job, error: OsmithError, environment: Environment) => Promise<void>;
 }
 
@@ -33,7 +37,7 @@ export function dependencies(step: Step): string[] {
 export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<string, Result>> {
   const { store, emit } = options;
   const start = now();
-  const results = new Map<string, Result>();
+  const results = options.results ?? new Map<string, Result>();
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   const limit = pLimit(Math.max(2, availableParallelism()));
@@ -45,7 +49,8 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<stri
   async function environment(): Promise<Environment> {
     scratch ??= openScratch(store, signal);
     const { dir } = await scratch;
-    return { store, scratch: dir, workspace: options.workspace, results, signal };
+    const { workspace, credentials } = options;
+    return { store, scratch: dir, workspace, results, signal, ...(credentials && { credentials }) };
   }
 
   async function runOne(step: Step): Promise<void> {
@@ -54,7 +59,8 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<stri
     if (parts === undefined)
       throw new OsmithError('E_INTERNAL', `An input of ${step.id} names an output that no step makes`);
     const key = stepKey(parts);
-    const again = options.again?.(step) ?? false;
+    const undone = step.outside === true && (await lastRun(store, plan, step))?.key !== key;
+    const again = undone || (options.again?.(step) ?? false);
     const found = again ? undefined : await lookup(store, key);
     if (found !== undefined && 'result' in found) {
       results.set(step.id, found.result);
@@ -64,6 +70,8 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<stri
       return;
     }
     const env = await environment();
+    // Half done, what is outside is neither as it was nor as it should be.
+    if (step.outside) await forgetRun(store, plan, step);
     const { onFailure } = options;
     const done = await executeStep(env, {
       ...{ plan, step, key, parts, emit, again },
@@ -80,7 +88,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<stri
   emit({ type: 'run-start', total: plan.steps.length });
   const running = new Map<string, Promise<void>>();
   for (const step of plan.steps) {
-    const before = dependencies(step).map((id) => running.get(id)!);
+    const before = dependencies(step).flatMap((id) => running.get(id) ?? []);
     running.set(
       step.id,
       Promise.all(before).then(() => limit(() => runOne(step))),

@@ -29,8 +29,12 @@ export function resultSize(result: Result): number {
   return blobs.reduce((sum, blob) => sum + blob.size, 0);
 }
 
-/** The status of every step, in the plan's order. */
-export async function planStatus(store: Store, plan: Plan): Promise<StepStatus[]> {
+/** The status of every step, in the plan's order. `asked` are those that will run whatever the store has. */
+export async function planStatus(
+  store: Store,
+  plan: Plan,
+  asked: (step: Step) => boolean = () => false,
+): Promise<StepStatus[]> {
   const results = new Map<string, Result>();
   const statuses: StepStatus[] = [];
   for (const step of plan.steps) {
@@ -44,10 +48,18 @@ export async function planStatus(store: Store, plan: Plan): Promise<StepStatus[]
       statuses.push({ step, status, reason, ...timing });
       continue;
     }
-    const found = await lookup(store, stepKey(parts));
+    const key = stepKey(parts);
+    const found = await lookup(store, key);
     if ('result' in found) {
       results.set(step.id, found.result);
-      statuses.push({ step, status: 'cached', reason: '', ...timing, size: resultSize(found.result) });
+      const size = resultSize(found.result);
+      const repeated = asked(step)
+        ? 'asked for'
+        : step.outside && last?.key !== key
+          ? 'something else was done since'
+          : undefined;
+      if (repeated === undefined) statuses.push({ step, status: 'cached', reason: '', ...timing, size });
+      else statuses.push({ step, status: 'run', reason: repeated, ...timing, size });
     } else {
       const why = firstDifference(step, last?.parts, parts);
       const reason = found.missing === 'damaged' ? 'its result in the store is damaged' : why;

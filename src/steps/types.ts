@@ -41,6 +41,8 @@ export interface ExecOptions {
   chroot?: string;
   /** Runs a program of another architecture: registers its emulator in the sandbox. */
   arch?: string;
+  /** What is not mounted writable cannot be written to; else such changes vanish with the sandbox. */
+  readOnly?: boolean;
   /** Exit codes taken as success; default [0]. */
   okCodes?: number[];
 }
@@ -67,6 +69,8 @@ export interface StepContext<P> {
   /** Host path of the work directory; empty at start, removed at the end. */
   work: string;
   signal: AbortSignal;
+  /** Names of its inputs. */
+  inputs: string[];
   /** A tree input. */
   tree(input: string): Tree;
   /** Host path of a file, set or source input. */

@@ -48,7 +48,7 @@ export async function stepScene(
   const workspace = join(import.meta.dirname, '../..');
   return makeContext(
     { store, scratch, workspace, results: new Map(), signal },
-    { step, key: '0'.repeat(64), epoch, dir, log },
+    { step, key: '0'.repeat(64), epoch, dir, log, secrets: [] },
     {},
   );
 }

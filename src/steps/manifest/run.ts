@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Fragments } from '../hook/fragments.ts';
 import { defineStep } from '../types.ts';
+import { addFragments, type HookFragments } from './merge.ts';
 
 const params = z.strictObject({
   name: z.string(),
@@ -12,6 +14,8 @@ const params = z.strictObject({
   artifacts: z.record(z.string(), z.string()),
   /** Digests of the workspace's files that went into the build. */
   sources: z.record(z.string(), z.string()),
+  /** The inputs that hold fragments, in the order in which the hooks ran. */
+  fragments: z.array(z.string()),
 });
 
 /** The format of manifest.json; raised when a reader must know of a change. */
@@ -22,7 +26,7 @@ export default defineStep<z.infer<typeof params>>({
   summary: () => 'Write the manifest',
   params,
   async run(context) {
-    const { name, variant, cmdline, artifacts, sources } = context.params;
+    const { name, variant, cmdline, artifacts, sources, fragments } = context.params;
     const packages = JSON.parse(await readFile(context.path('packages'), 'utf8')) as unknown;
     const lists = { base: context.blob('base').digest, extra: context.blob('extra').digest };
     const manifest = {
@@ -40,7 +44,12 @@ export default defineStep<z.infer<typeof params>>({
       packages,
       inputs: { packageLists: lists, sources },
     };
-    await writeFile(join(context.work, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+    const read = async (input: string): Promise<HookFragments> => ({
+      hook: input.replace('fragments/', ''),
+      fragments: JSON.parse(await readFile(context.path(input), 'utf8')) as Fragments,
+    });
+    const whole = addFragments(manifest, await Promise.all(fragments.map(read)));
+    await writeFile(join(context.work, 'manifest.json'), `${JSON.stringify(whole, null, 2)}\n`);
     return { files: { manifest: 'manifest.json' } };
   },
 });

@@ -1,0 +1,69 @@
+/** The hooks that run when a build has failed, each told what happened and given the log. */
+import type { Config } from '../config/index.ts';
+import { toOsmithError, type OsmithError } from '../errors.ts';
+import { errorSteps, variantName } from '../plan/index.ts';
+import { sourceInput } from '../plan/source.ts';
+import type { Step } from '../plan/types.ts';
+import type { Emit, Event } from '../report/events.ts';
+import { checkCredentials } from '../run/credentials.ts';
+import { runPlan } from '../run/scheduler.ts';
+import type { Result, Store } from '../run/store.ts';
+
+export interface Failure {
+  config: Config;
+  store: Store;
+  error: OsmithError;
+  /** Log of the whole build. */
+  log: string;
+  /** What the build had made until then. */
+  results: Map<string, Result>;
+  credentials: string;
+  emit: Emit;
+  signal: AbortSignal;
+}
+
+/** Not failures of the build: it was not to run, could not begin, or was not to go on. */
+const QUIET = ['E_USAGE', 'E_STAGE', 'E_LOCK', 'E_INTERRUPTED'];
+
+function told({ error, log, results }: Failure): Parameters<typeof errorSteps>[1] {
+  const { step = '', log: stepLog } = error.details;
+  const file = (path: string) => sourceInput('/', path);
+  return {
+    inputs: { log: file(log), ...(stepLog === undefined ? {} : { 'step-log': file(stepLog) }) },
+    env: {
+      OSMITH_ERROR_CODE: error.code,
+      OSMITH_ERROR_MESSAGE: error.message,
+      OSMITH_ERROR_STEP: step,
+      OSMITH_LOG: '/in/log',
+      OSMITH_STEP_LOG: stepLog === undefined ? '' : '/in/step-log',
+    },
+    // If the tools are what failed, the programs of this machine have to do.
+    ...(results.has('init/tree') ? { tools: 'init/tree' } : {}),
+  };
+}
+
+async function runHook(step: Step, failure: Failure): Promise<void> {
+  const { config, store, results, credentials, emit, signal } = failure;
+  const plan = { name: 'error', variant: variantName(config), steps: [step], artifacts: [] };
+  const isOfBuild = ({ type }: Event) => type === 'run-start' || type === 'run-end';
+  await checkCredentials(plan, credentials);
+  await runPlan(plan, {
+    ...{ store, workspace: config.workspace, results, credentials, signal },
+    emit: (event) => (isOfBuild(event) ? undefined : emit(event)),
+    again: () => true,
+  });
+}
+
+/** Runs all hooks of the group; one that fails is told and keeps none of the others from running. */
+export async function runErrorGroup(failure: Failure): Promise<void> {
+  const { config, error, emit } = failure;
+  if (QUIET.includes(error.code)) return;
+  const warned = (thrown: unknown) => emit({ type: 'warning', text: toOsmithError(thrown).message });
+  try {
+    for (const step of errorSteps(config, told(failure)).steps) {
+      await runHook(step, failure).catch(warned);
+    }
+  } catch (thrown) {
+    warned(thrown); // even the log could not be written
+  }
+}
