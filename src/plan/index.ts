@@ -3,6 +3,7 @@ import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 import { hookSteps, throwFaults, type HookSteps } from './hooks.ts';
 import { manifestSteps } from './manifest.ts';
+import { ostreeSteps } from './ostree.ts';
 import { chosenOutputs, packageSteps } from './package.ts';
 import { bootstrapSteps, installSteps, keyringInput, packageSource, type RootfsRequest } from './rootfs.ts';
 import { programSteps } from './programs.ts';
@@ -54,7 +55,8 @@ export function makePlan(config: Config): Plan {
   const content = hookSteps({ config, group: 'content', base: refined, ...tools });
   const image = hookSteps({ config, group: 'image', base: refined, content: content.steps, ...tools });
   const root = image.tree!;
-  const packaged = packageSteps(config, { name, arch }, root, tools);
+  const system = config.get('image', 'system') === 'ostree' ? ostreeSteps : packageSteps;
+  const packaged = system(config, { name, arch }, root, tools);
   const artifacts = chosenOutputs(config, packaged.outputs).map(({ extension, from }): Artifact => {
     return { name: `${name}.${extension}`, ...from };
   });

@@ -1,0 +1,55 @@
+/** Deploys an OSTree commit into a fresh sysroot: what the root file system of a disk holds. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { seededUuid } from '../../disk/ids.ts';
+import { ADMIN_ENV, deployArgv, initSysrootArgvs } from '../../ostree/admin.ts';
+import { pullLocalArgv, remoteAddArgv } from '../../ostree/ostree.ts';
+import { captureArguments } from '../../run/layer/commit.ts';
+import { defineStep } from '../types.ts';
+
+const params = z.strictObject({
+  os: z.string(),
+  /** What the shipped system follows. */
+  ref: z.string(),
+  remote: z.strictObject({
+    name: z.string(),
+    url: z.string(),
+    gpgVerify: z.boolean(),
+    collectionId: z.string(),
+  }),
+  /** Whether the input `keys` has the public keys that must have signed. */
+  kargs: z.array(z.string()),
+});
+
+export default defineStep<z.infer<typeof params>>({
+  kind: 'ostree-deploy',
+  summary: ({ os, ref }) => `Deploy ${ref} for ${os}`,
+  params,
+  async run(context) {
+    const { os, ref, remote, kargs } = context.params;
+    const { commit } = context.facts('repo');
+    const trees = { '/repo': { tree: context.tree('repo') } };
+    const exec = (argv: readonly string[]) => context.exec({ argv, trees, env: ADMIN_ENV });
+    const keys = remote.gpgVerify ? '/in/keys' : undefined;
+    await mkdir(join(context.work, 'sysroot', 'boot'), { recursive: true });
+    for (const argv of initSysrootArgvs('/work/sysroot', os)) await exec(argv);
+    const repo = '/work/sysroot/ostree/repo';
+    await exec(remoteAddArgv(repo, ref, { ...remote, keys }));
+    context.progress('copying the commit');
+    const { name, gpgVerify } = remote;
+    await exec(pullLocalArgv({ repo, from: '/repo', remote: name, ref, gpgVerify }));
+    context.progress('deploying');
+    const uuid = seededUuid(context.seed, 'root');
+    const words = [`root=UUID=${uuid}`, ...kargs];
+    await exec(deployArgv({ sysroot: '/work/sysroot', os, remote: name, ref, kargs: words }));
+    await context.exec({
+      argv: captureArguments('/work/sysroot', context.epoch),
+      stdout: { file: 'sysroot.tar' },
+    });
+    return {
+      trees: { sysroot: await context.importTar('sysroot.tar') },
+      facts: { uuid, ...(commit === undefined ? {} : { commit }) },
+    };
+  },
+});
