@@ -16,13 +16,16 @@ export interface CommitOptions {
   epoch: number;
   /** For people; empty: none. */
   version: string;
+  /** Checksum of the commit before; absent: none. */
+  parent?: string | undefined;
 }
 
 /** `--bootable` also notes the kernel's version. Prints the commit's checksum. */
-export function commitArgv({ repo, ref, tree, subject, epoch, version }: CommitOptions): string[] {
+export function commitArgv({ repo, ref, tree, subject, epoch, version, parent }: CommitOptions): string[] {
   return [
     ...['ostree', `--repo=${repo}`, 'commit', `--branch=${ref}`, `--tree=dir=${tree}`],
     ...[`--subject=${subject}`, `--timestamp=@${epoch}`, '--bootable', '--fsync=false'],
+    `--parent=${parent ?? 'none'}`,
     ...(version === '' ? [] : [`--add-metadata-string=version=${version}`]),
   ];
 }
@@ -31,9 +34,9 @@ export function commitArgv({ repo, ref, tree, subject, epoch, version }: CommitO
 export interface Remote {
   name: string;
   url: string;
-  /** Whether commits must be signed by a key of `keys`. */
+  /** Whether commits must be signed, by one of `keys`. */
   gpgVerify: boolean;
-  /** Path of the public keys, which go into the system. */
+  /** Path of their public keys. */
   keys?: string | undefined;
   /** Empty: none. */
   collectionId: string;
@@ -56,14 +59,9 @@ export interface PullLocal {
   from: string;
   remote: string;
   ref: string;
-  gpgVerify: boolean;
 }
 
 /** Copies a commit between repositories of this machine, as if it had come from the remote. */
-export function pullLocalArgv({ repo, from, remote, ref, gpgVerify }: PullLocal): string[] {
-  return [
-    ...['ostree', `--repo=${repo}`, 'pull-local', '--disable-fsync', `--remote=${remote}`],
-    ...(gpgVerify ? ['--gpg-verify'] : []),
-    ...[from, ref],
-  ];
+export function pullLocalArgv({ repo, from, remote, ref }: PullLocal): string[] {
+  return ['ostree', `--repo=${repo}`, 'pull-local', '--disable-fsync', `--remote=${remote}`, from, ref];
 }

@@ -1,53 +1,146 @@
 /** Steps of a system that is deployed from an OSTree commit: commit, repository, deployment, disk. */
 import type { Config } from '../config/index.ts';
+import { isSafeCmdline } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
 import { bootFiles, CONVERTED, kernelCmdline, partitionLayout, sizeParam, type Output } from './package.ts';
-import type { Step, StepInput } from './types.ts';
+import { sourceInput } from './source.ts';
+import type { Input, Step, StepInput } from './types.ts';
+
+const STAGE = 'package';
+
+function from(id: string, output: string): StepInput {
+  return { step: `${STAGE}/${id}`, output };
+}
 
 /** An OSTree ref: names with slashes between them. */
 function refOf(config: Config): string {
   const ref = config.get('ostree', 'ref');
-  if (/^[\w.-]+(\/[\w.-]+)*$/.test(ref)) return ref;
+  if (/^\w[\w.-]*(\/\w[\w.-]*)*$/.test(ref)) return ref;
   throw new OsmithError('E_CONFIG', `ostree.ref is no name of a branch: ${JSON.stringify(ref)}`, {
     where: config.where('ostree', 'ref'),
     hint: 'Use names of letters, digits and . _ - with / between them',
   });
 }
 
-/** All steps of the stage, and the outputs that they can make by format name. */
-export function ostreeSteps(
-  config: Config,
-  { name, arch }: { name: string; arch: string },
-  root: StepInput,
-  tools: { tools?: string },
-): { steps: Step[]; outputs: Map<string, Output> } {
-  const boot = bootFiles(config, arch);
-  const ref = refOf(config);
+/** Name of the stateroot, which is a directory, and of the remote. */
+function osOf(config: Config): string {
   const os = config.get('ostree', 'os');
-  const title = config.get('image', 'title');
-  const collectionId = config.find('ostree', 'collection_id')?.trim() ?? '';
-  const step = (id: string, kind: string, params: Step['params'], inputs: Step['inputs']): Step => ({
-    ...{ id: `package/${id}`, kind, stage: 'package', params, inputs, ...tools },
+  if (/^[A-Za-z0-9][\w.-]*$/.test(os)) return os;
+  throw new OsmithError('E_CONFIG', `ostree.os is no name of an operating system: ${JSON.stringify(os)}`, {
+    where: config.where('ostree', 'os'),
+    hint: 'Use letters, digits and . _ -',
   });
-  const from = (id: string, output: string): StepInput => ({ step: `package/${id}`, output });
-  const { vmlinuz, shim, grub, mm } = boot;
-  const version = config.find('ostree', 'version')?.trim() ?? '';
-  const url = config.find('ostree', 'url')?.trim() ?? '';
-  const bootInputs = Object.fromEntries(
-    ['shim', 'grub', 'mm'].map((file) => [file, from('boot-files', file)]),
+}
+
+function text(config: Config, option: string): string {
+  return config.find('ostree', option)?.trim() ?? '';
+}
+
+/** The public keys as an input, where there are any. */
+function keysInput(config: Config): Record<string, Input> {
+  const path = text(config, 'keys');
+  return path === '' ? {} : { keys: sourceInput(config.workspace, path) };
+}
+
+/** Without keys nothing could ever be taken from there. */
+function requireKeys(config: Config, option: string): void {
+  if (!config.bool('ostree', 'gpg_verify') || text(config, 'keys') !== '') return;
+  throw new OsmithError(
+    'E_CONFIG',
+    `ostree.${option} is set, but ostree.keys is not: no commit could be verified`,
+    {
+      where: config.where('ostree', option),
+      hint: 'Set ostree.keys to the file of the public keys, or ostree.gpg_verify = false to trust whoever answers',
+    },
   );
-  const steps = [
-    step('boot-files', 'extract', { files: { vmlinuz, shim, grub, mm } }, { root }),
-    step('commit', 'ostree-commit', { ref, subject: title, version, collectionId }, { root }),
-    step('repo', 'archive', { what: 'the OSTree repository' }, { tree: from('commit', 'repo') }),
+}
+
+/** The command line stands in boot loader entries, which GRUB runs as scripts. */
+function kernelArguments(config: Config): string[] {
+  const cmdline = kernelCmdline(config);
+  if (isSafeCmdline(cmdline)) return cmdline.split(' ').filter(Boolean);
+  throw new OsmithError('E_CONFIG', `image.cmdline has characters that GRUB takes for its own: ${cmdline}`, {
+    where: config.where('image', 'cmdline'),
+    hint: 'Leave out ; & | < > { } $ and quotes that are not closed',
+  });
+}
+
+type MakeStep = (id: string, kind: string, params: Step['params'], inputs: Step['inputs']) => Step;
+
+/** The commit of the last release, where there is one. */
+function previousSteps(config: Config, step: MakeStep, ref: string): Step[] {
+  const url = text(config, 'previous_url');
+  if (url === '') return [];
+  requireKeys(config, 'previous_url');
+  const source = { url, mirror: '', ref, gpgVerify: config.bool('ostree', 'gpg_verify') };
+  const keys = keysInput(config);
+  return [
+    { ...step('previous', 'ostree-resolve', source, keys), network: true },
+    {
+      ...step('previous-repo', 'ostree-pull', source, { ...keys, commit: from('previous', 'commit') }),
+      network: true,
+    },
+  ];
+}
+
+/** Commit, and the repository that is published. */
+function commitSteps(config: Config, step: MakeStep, ref: string, root: StepInput): Step[] {
+  const previous = previousSteps(config, step, ref);
+  const parent = previous.length > 0;
+  const signingKey = text(config, 'signing_key');
+  if (signingKey !== '') requireKeys(config, 'signing_key');
+  const commit = {
+    ...{ ref, subject: config.get('image', 'title'), version: text(config, 'version') },
+    ...{ collectionId: text(config, 'collection_id'), parent },
+  };
+  return [
+    ...previous,
+    step('commit', 'ostree-commit', commit, {
+      root,
+      ...(parent ? { parent: from('previous', 'commit') } : {}),
+    }),
+    {
+      ...step(
+        'publish',
+        'ostree-publish',
+        { signingKey, previous: parent },
+        { repo: from('commit', 'repo'), ...(parent ? { previous: from('previous-repo', 'repo') } : {}) },
+      ),
+      ...(signingKey === '' ? {} : { credentials: ['gpg'] }),
+    },
+    step('repo', 'archive', { what: 'the OSTree repository' }, { tree: from('publish', 'repo') }),
+  ];
+}
+
+/**
+ * Sysroot, root file system and disk. The commit is taken from the repository before it was signed, so that the disk is
+ * the same bits whoever signs.
+ */
+function diskSteps(
+  config: Config,
+  step: MakeStep,
+  { name, arch, ref }: { name: string; arch: string; ref: string },
+): Step[] {
+  const boot = bootFiles(config, arch);
+  const os = osOf(config);
+  const title = config.get('image', 'title');
+  const keys = keysInput(config);
+  const remote = {
+    ...{
+      name: os,
+      url: text(config, 'url') || 'http://localhost',
+      collectionId: text(config, 'collection_id'),
+    },
+    ...{ gpgVerify: config.bool('ostree', 'gpg_verify'), keys: 'keys' in keys },
+  };
+  const kargs = kernelArguments(config);
+  const loaders = Object.fromEntries(['shim', 'grub', 'mm'].map((file) => [file, from('boot-files', file)]));
+  return [
     step(
       'deployment',
       'ostree-deploy',
-      {
-        ...{ os, ref, kargs: kernelCmdline(config).split(' ').filter(Boolean) },
-        remote: { name: os, url: url || 'http://localhost', gpgVerify: false, collectionId },
-      },
-      { repo: from('commit', 'repo') },
+      { os, ref, kargs, remote },
+      { repo: from('commit', 'repo'), ...keys },
     ),
     step(
       'root',
@@ -63,9 +156,28 @@ export function ostreeSteps(
         ...{ label: 'EFI', grubDir: boot.grubDir, bios: arch === 'amd64' },
         ...sizeParam(config, 'max_size', 'maxSize'),
       },
-      { ...bootInputs, root: from('root', 'image') },
+      { ...loaders, root: from('root', 'image') },
     ),
     ...CONVERTED.map((format) => step(format, 'convert', { format }, { raw: from('disk', 'raw') })),
+  ];
+}
+
+/** All steps of the stage, and the outputs that they can make by format name. */
+export function ostreeSteps(
+  config: Config,
+  { name, arch }: { name: string; arch: string },
+  root: StepInput,
+  tools: { tools?: string },
+): { steps: Step[]; outputs: Map<string, Output> } {
+  const ref = refOf(config);
+  const step: MakeStep = (id, kind, params, inputs) => ({
+    ...{ id: `${STAGE}/${id}`, kind, stage: STAGE, params, inputs, ...tools },
+  });
+  const { vmlinuz, shim, grub, mm } = bootFiles(config, arch);
+  const steps = [
+    step('boot-files', 'extract', { files: { vmlinuz, shim, grub, mm } }, { root }),
+    ...commitSteps(config, step, ref, root),
+    ...diskSteps(config, step, { name, arch, ref }),
   ];
   const outputs = new Map<string, Output>([
     ['raw', { extension: 'raw', from: from('disk', 'raw') }],

@@ -1,5 +1,5 @@
 /** Makes an OSTree commit of a tree, in a repository of its own. The same tree gives the same commit. */
-import { copyFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { commitArgv, initArchiveArgv } from '../../ostree/ostree.ts';
@@ -13,6 +13,8 @@ const params = z.strictObject({
   version: z.string(),
   /** Names the collection of refs among others, for updates from peers; empty: none. */
   collectionId: z.string(),
+  /** Whether the input `parent` has the checksum of the commit before. */
+  parent: z.boolean(),
 });
 
 export default defineStep<z.infer<typeof params>>({
@@ -27,12 +29,15 @@ export default defineStep<z.infer<typeof params>>({
     await context.exec({ argv: ['sh', '/work/arrange.sh', '/tree'], trees });
     context.progress('committing');
     await context.exec({ argv: initArchiveArgv('repo', collectionId) });
-    const commit = { repo: '/work/repo', ref, tree: '/tree', subject, version, epoch: context.epoch };
+    const parent = context.params.parent
+      ? (await readFile(context.path('parent'), 'utf8')).trim()
+      : undefined;
+    const { epoch } = context;
+    const commit = { repo: '/work/repo', ref, tree: '/tree', subject, version, epoch, parent };
     const { stdout } = await context.exec({ argv: commitArgv(commit), trees, stdout: 'capture' });
     const checksum = stdout.trim();
     context.log(`${ref} is ${checksum}`);
-    const { argv, file } = { argv: captureArguments('/work/repo', context.epoch), file: 'repo.tar' };
-    await context.exec({ argv, stdout: { file } });
-    return { trees: { repo: await context.importTar(file) }, facts: { commit: checksum, ref } };
+    await context.exec({ argv: captureArguments('/work/repo', epoch), stdout: { file: 'repo.tar' } });
+    return { trees: { repo: await context.importTar('repo.tar') }, facts: { commit: checksum, ref } };
   },
 });

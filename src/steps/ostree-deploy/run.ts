@@ -15,10 +15,12 @@ const params = z.strictObject({
   remote: z.strictObject({
     name: z.string(),
     url: z.string(),
+    /** Whether the running system takes signed commits only. */
     gpgVerify: z.boolean(),
+    /** Whether the input `keys` has the public keys that sign them. */
+    keys: z.boolean(),
     collectionId: z.string(),
   }),
-  /** Whether the input `keys` has the public keys that must have signed. */
   kargs: z.array(z.string()),
 });
 
@@ -31,14 +33,14 @@ export default defineStep<z.infer<typeof params>>({
     const { commit } = context.facts('repo');
     const trees = { '/repo': { tree: context.tree('repo') } };
     const exec = (argv: readonly string[]) => context.exec({ argv, trees, env: ADMIN_ENV });
-    const keys = remote.gpgVerify ? '/in/keys' : undefined;
+    const keys = remote.keys ? '/in/keys' : undefined;
     await mkdir(join(context.work, 'sysroot', 'boot'), { recursive: true });
     for (const argv of initSysrootArgvs('/work/sysroot', os)) await exec(argv);
     const repo = '/work/sysroot/ostree/repo';
     await exec(remoteAddArgv(repo, ref, { ...remote, keys }));
     context.progress('copying the commit');
-    const { name, gpgVerify } = remote;
-    await exec(pullLocalArgv({ repo, from: '/repo', remote: name, ref, gpgVerify }));
+    const { name } = remote;
+    await exec(pullLocalArgv({ repo, from: '/repo', remote: name, ref }));
     context.progress('deploying');
     const uuid = seededUuid(context.seed, 'root');
     const words = [`root=UUID=${uuid}`, ...kargs];
