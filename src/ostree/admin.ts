@@ -7,7 +7,8 @@ export interface Deployment {
   sysroot: string;
   /** Name of the operating system: its deployments share one /var. */
   os: string;
-  remote: string;
+  /** The branch is one of this remote; absent: a local one. */
+  remote?: string | undefined;
   ref: string;
   /** Kernel command line, in words. */
   kargs: readonly string[];
@@ -34,6 +35,6 @@ export function deployArgv({ sysroot, os, remote, ref, kargs }: Deployment): str
   return [
     ...['ostree', 'admin', 'deploy', `--sysroot=${sysroot}`, `--os=${os}`, '--no-merge'],
     ...kargs.map((word) => `--karg-append=${word}`),
-    `${remote}:${ref}`,
+    remote === undefined ? ref : `${remote}:${ref}`,
   ];
 }

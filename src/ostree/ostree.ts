@@ -57,11 +57,13 @@ export interface PullLocal {
   repo: string;
   /** Path of the repository that has the commit. */
   from: string;
-  remote: string;
+  /** The commit is taken as if it had come from there; absent: from nowhere. */
+  remote?: string | undefined;
   ref: string;
 }
 
-/** Copies a commit between repositories of this machine, as if it had come from the remote. */
+/** Copies a commit between repositories of this machine. */
 export function pullLocalArgv({ repo, from, remote, ref }: PullLocal): string[] {
-  return ['ostree', `--repo=${repo}`, 'pull-local', '--disable-fsync', `--remote=${remote}`, from, ref];
+  const named = remote === undefined ? [] : [`--remote=${remote}`];
+  return ['ostree', `--repo=${repo}`, 'pull-local', '--disable-fsync', ...named, from, ref];
 }

@@ -4,7 +4,7 @@ import { OsmithError } from '../errors.ts';
 import { hookSteps, throwFaults, type HookSteps } from './hooks.ts';
 import { manifestSteps } from './manifest.ts';
 import { ostreeSteps } from './ostree.ts';
-import { chosenOutputs, packageSteps } from './package.ts';
+import { chosenOutputs, packageSteps, type Packaged } from './package.ts';
 import { bootstrapSteps, installSteps, keyringInput, packageSource, type RootfsRequest } from './rootfs.ts';
 import { programSteps } from './programs.ts';
 import { toolsSteps } from './tools.ts';
@@ -56,7 +56,7 @@ export function makePlan(config: Config): Plan {
   const image = hookSteps({ config, group: 'image', base: refined, content: content.steps, ...tools });
   const root = image.tree!;
   const system = config.get('image', 'system') === 'ostree' ? ostreeSteps : packageSteps;
-  const packaged = system(config, { name, arch }, root, tools);
+  const packaged: Packaged = system(config, { name, arch }, root, tools);
   const artifacts = chosenOutputs(config, packaged.outputs).map(({ extension, from }): Artifact => {
     return { name: `${name}.${extension}`, ...from };
   });
@@ -71,7 +71,9 @@ export function makePlan(config: Config): Plan {
   });
   const groups = [refine, content, image, manifestHooks];
   throwFaults([...groups, publish, errorSteps(config)].flatMap(({ faults }) => faults));
-  const hooks = groups.flatMap(({ steps }) => steps);
+  const { commit } = packaged;
+  // What was made elsewhere has no hooks of this workspace in it.
+  const hooks = commit === undefined ? groups.flatMap(({ steps }) => steps) : [];
   const all = [
     ...init,
     ...bootstrapSteps(rootfs),
@@ -82,7 +84,7 @@ export function makePlan(config: Config): Plan {
     ...image.steps,
     ...packaged.steps,
     ...manifestHooks.steps,
-    ...manifestSteps({ config, name, artifacts, root, hooks, tools }),
+    ...manifestSteps({ config, name, artifacts, root, hooks, tools, commit }),
     ...publish.steps,
   ];
   checkIds(all);

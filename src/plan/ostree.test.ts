@@ -45,13 +45,18 @@ test('a first release needs no network but for packages, and no credentials', ()
   expect(steps.filter(({ credentials }) => credentials !== undefined)).toEqual([]);
 });
 
-test('who signs changes the published repository alone: commit and disk are the same bits', () => {
+test('who signs changes what is published and deployed, not the commit', () => {
   const signed = plan(`ostree.keys=${keys}`, 'ostree.signing_key=ABCD');
   const other = plan(`ostree.keys=${keys}`, 'ostree.signing_key=EF01');
   const differ = signed.steps.filter(
     (each, index) => canonicalJson(each) !== canonicalJson(other.steps[index]),
   );
   expect(differ.map(({ id }) => id)).toEqual(['package/publish']);
+  const own = (made: Plan) => step(made, 'deployment')!.inputs['repo'];
+  expect([own(plan()), own(signed)]).toEqual([
+    { step: 'package/commit', output: 'repo' },
+    { step: 'package/publish', output: 'repo' },
+  ]);
   expect(step(signed, 'publish')).toMatchObject({ credentials: ['gpg'] });
 });
 
@@ -65,11 +70,25 @@ test('after another release, its commit is the parent, verified by the keys', ()
   expect(step(made, 'commit')!.inputs['parent']).toEqual({ step: 'package/previous', output: 'commit' });
 });
 
+test('a commit from elsewhere takes the place of all that makes one', () => {
+  const made = plan(
+    `ostree.keys=${keys}`,
+    'ostree.pull_url=http://os.example.org',
+    'image.formats_del=ostree',
+  );
+  expect(made.steps.filter(({ stage }) => stage !== 'init').map(({ id }) => id)).toEqual([
+    ...['package/resolve', 'package/commit', 'package/deployment', 'package/boot-files'],
+    ...['package/root', 'package/disk', 'manifest/manifest'],
+  ]);
+});
+
 test.each([
   ['ostree.ref=../x', /ostree\.ref is no name of a branch/],
   ['ostree.ref=a//b', /ostree\.ref/],
   ['ostree.os=../x', /ostree\.os is no name/],
   ['ostree.previous_url=http://updates.example.org', /ostree\.keys is not/],
+  ['ostree.pull_url=http://os.example.org', /ostree\.keys is not/],
+  ['ostree.url=http://os.example.org', /ostree\.keys is not/],
   ['ostree.signing_key=ABCD', /ostree\.keys is not/],
   ['image.cmdline=quiet;reboot', /image\.cmdline .*GRUB/],
   ['image.cmdline=a=$$b', /image\.cmdline/],

@@ -2,9 +2,18 @@
 import type { Config } from '../config/index.ts';
 import { isSafeCmdline } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
-import { bootFiles, CONVERTED, kernelCmdline, partitionLayout, sizeParam, type Output } from './package.ts';
+import type { BootFiles } from '../distro/types.ts';
+import {
+  bootFiles,
+  CONVERTED,
+  kernelCmdline,
+  partitionLayout,
+  sizeParam,
+  type Output,
+  type Packaged,
+} from './package.ts';
 import { sourceInput } from './source.ts';
-import type { Input, Step, StepInput } from './types.ts';
+import type { Input, Json, Step, StepInput } from './types.ts';
 
 const STAGE = 'package';
 
@@ -67,20 +76,57 @@ function kernelArguments(config: Config): string[] {
 
 type MakeStep = (id: string, kind: string, params: Step['params'], inputs: Step['inputs']) => Step;
 
+/** The two steps that bring a commit from a remote repository: only the first one looks for which one it is. */
+function pullSteps(
+  step: MakeStep,
+  [resolve, pull]: [string, string],
+  source: { url: string; mirror: string; ref: string; gpgVerify: boolean },
+  keys: Record<string, Input>,
+): Step[] {
+  return [
+    { ...step(resolve, 'ostree-resolve', source, keys), network: true },
+    { ...step(pull, 'ostree-pull', source, { ...keys, commit: from(resolve, 'commit') }), network: true },
+  ];
+}
+
 /** The commit of the last release, where there is one. */
 function previousSteps(config: Config, step: MakeStep, ref: string): Step[] {
   const url = text(config, 'previous_url');
   if (url === '') return [];
   requireKeys(config, 'previous_url');
   const source = { url, mirror: '', ref, gpgVerify: config.bool('ostree', 'gpg_verify') };
-  const keys = keysInput(config);
+  return pullSteps(step, ['previous', 'previous-repo'], source, keysInput(config));
+}
+
+/** A commit that was made elsewhere, in place of one of packages. */
+function pulledSteps(config: Config, step: MakeStep, ref: string): Step[] {
+  requireKeys(config, 'pull_url');
+  for (const group of ['content', 'image', 'manifest']) {
+    if (config.list(group, 'hooks').length === 0) continue;
+    throw new OsmithError(
+      'E_CONFIG',
+      `${group}.hooks cannot change a system that comes from ostree.pull_url`,
+      {
+        where: config.where(group, 'hooks'),
+        hint: 'Take the hooks away, or make the commit here',
+      },
+    );
+  }
+  const gpgVerify = config.bool('ostree', 'gpg_verify');
+  const source = { url: text(config, 'pull_url'), mirror: text(config, 'pull_mirror'), ref, gpgVerify };
   return [
-    { ...step('previous', 'ostree-resolve', source, keys), network: true },
-    {
-      ...step('previous-repo', 'ostree-pull', source, { ...keys, commit: from('previous', 'commit') }),
-      network: true,
-    },
+    ...pullSteps(step, ['resolve', 'commit'], source, keysInput(config)),
+    step('publish', 'ostree-publish', { signingKey: '', previous: false }, { repo: from('commit', 'repo') }),
   ];
+}
+
+/** Where the boot loaders and the kernel are in the sysroot of a commit that was made elsewhere. */
+function deployedFiles({ shim, grub, mm }: BootFiles, os: string): Record<string, string> {
+  const inside = (path: string) => `ostree/deploy/${os}/deploy/*/${path}`;
+  return {
+    vmlinuz: 'boot/ostree/*/vmlinuz-*',
+    ...{ shim: inside(shim), grub: inside(grub), mm: inside(mm) },
+  };
 }
 
 /** Commit, and the repository that is published. */
@@ -108,40 +154,47 @@ function commitSteps(config: Config, step: MakeStep, ref: string, root: StepInpu
       ),
       ...(signingKey === '' ? {} : { credentials: ['gpg'] }),
     },
-    step('repo', 'archive', { what: 'the OSTree repository' }, { tree: from('publish', 'repo') }),
   ];
 }
 
-/**
- * Sysroot, root file system and disk. The commit is taken from the repository before it was signed, so that the disk is
- * the same bits whoever signs.
- */
+/** What the shipped system follows; null: nothing. */
+function remoteOf(config: Config): Json {
+  const url = text(config, 'url');
+  if (url === '') return null;
+  requireKeys(config, 'url');
+  const gpgVerify = config.bool('ostree', 'gpg_verify');
+  // The running system checks what it runs, not only what it fetches.
+  if (gpgVerify && text(config, 'signing_key') === '' && text(config, 'pull_url') === '') {
+    throw new OsmithError(
+      'E_CONFIG',
+      'ostree.url is set, but ostree.signing_key is not: the system would refuse itself',
+      {
+        where: config.where('ostree', 'url'),
+        hint: 'Set ostree.signing_key, or ostree.gpg_verify = false to ship a system that trusts whoever answers',
+      },
+    );
+  }
+  const keys = text(config, 'keys') !== '';
+  return { name: osOf(config), url, gpgVerify, keys, collectionId: text(config, 'collection_id') };
+}
+
+/** Sysroot, root file system and disk. Without a signature the disk is the same bits again. */
 function diskSteps(
   config: Config,
   step: MakeStep,
   { name, arch, ref }: { name: string; arch: string; ref: string },
-): Step[] {
+): [deployment: Step, ...Step[]] {
   const boot = bootFiles(config, arch);
   const os = osOf(config);
   const title = config.get('image', 'title');
-  const keys = keysInput(config);
-  const remote = {
-    ...{
-      name: os,
-      url: text(config, 'url') || 'http://localhost',
-      collectionId: text(config, 'collection_id'),
-    },
-    ...{ gpgVerify: config.bool('ostree', 'gpg_verify'), keys: 'keys' in keys },
-  };
+  const remote = remoteOf(config);
+  const keys = remote === null ? {} : keysInput(config);
+  const signed = text(config, 'signing_key') !== '' && text(config, 'pull_url') === '';
+  const repo = from(signed ? 'publish' : 'commit', 'repo');
   const kargs = kernelArguments(config);
   const loaders = Object.fromEntries(['shim', 'grub', 'mm'].map((file) => [file, from('boot-files', file)]));
   return [
-    step(
-      'deployment',
-      'ostree-deploy',
-      { os, ref, kargs, remote },
-      { repo: from('commit', 'repo'), ...keys },
-    ),
+    step('deployment', 'ostree-deploy', { os, ref, kargs, remote }, { repo, ...keys }),
     step(
       'root',
       'filesystem',
@@ -162,22 +215,30 @@ function diskSteps(
   ];
 }
 
-/** All steps of the stage, and the outputs that they can make by format name. */
+/** For systems that are deployed from an OSTree commit. */
 export function ostreeSteps(
   config: Config,
   { name, arch }: { name: string; arch: string },
   root: StepInput,
   tools: { tools?: string },
-): { steps: Step[]; outputs: Map<string, Output> } {
+): Packaged {
   const ref = refOf(config);
   const step: MakeStep = (id, kind, params, inputs) => ({
     ...{ id: `${STAGE}/${id}`, kind, stage: STAGE, params, inputs, ...tools },
   });
-  const { vmlinuz, shim, grub, mm } = bootFiles(config, arch);
+  const pulled = text(config, 'pull_url') !== '';
+  const boot = bootFiles(config, arch);
+  const { vmlinuz, shim, grub, mm } = boot;
+  const sysroot = from('deployment', 'sysroot');
+  const [first, ...rest] = diskSteps(config, step, { name, arch, ref });
   const steps = [
-    step('boot-files', 'extract', { files: { vmlinuz, shim, grub, mm } }, { root }),
-    ...commitSteps(config, step, ref, root),
-    ...diskSteps(config, step, { name, arch, ref }),
+    ...(pulled ? pulledSteps(config, step, ref) : commitSteps(config, step, ref, root)),
+    step('repo', 'archive', { what: 'the OSTree repository' }, { tree: from('publish', 'repo') }),
+    first,
+    pulled
+      ? step('boot-files', 'extract', { files: deployedFiles(boot, osOf(config)) }, { root: sysroot })
+      : step('boot-files', 'extract', { files: { vmlinuz, shim, grub, mm } }, { root }),
+    ...rest,
   ];
   const outputs = new Map<string, Output>([
     ['raw', { extension: 'raw', from: from('disk', 'raw') }],
@@ -187,5 +248,5 @@ export function ostreeSteps(
       { extension: format, from: from(format, 'file') },
     ]),
   ]);
-  return { steps, outputs };
+  return { steps, outputs, ...(pulled ? { commit: from('commit', 'repo') } : {}) };
 }

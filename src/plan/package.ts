@@ -22,6 +22,14 @@ export interface Output {
   from: StepInput;
 }
 
+/** The steps of the stage, and the outputs that they can make by format name. */
+export interface Packaged {
+  steps: Step[];
+  outputs: Map<string, Output>;
+  /** What says which commit the system is, where that was made elsewhere. */
+  commit?: StepInput;
+}
+
 export function bootFiles(config: Config, arch: string): BootFiles {
   const distro = config.get('bootstrap', 'distro');
   const files = BOOT[distro]?.[arch];
@@ -52,13 +60,13 @@ export function sizeParam(config: Config, option: string, param: string): Record
   return config.find('image', option)?.trim() ? { [param]: config.size('image', option) } : {};
 }
 
-/** All steps of the stage, and the outputs that they can make by format name. */
+/** For systems that run from memory. */
 export function packageSteps(
   config: Config,
   { name, arch }: { name: string; arch: string },
   root: StepInput,
   tools: { tools?: string },
-): { steps: Step[]; outputs: Map<string, Output> } {
+): Packaged {
   const boot = bootFiles(config, arch);
   const format = config.get('image', 'filesystem');
   const menu = {

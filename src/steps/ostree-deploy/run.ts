@@ -8,19 +8,22 @@ import { pullLocalArgv, remoteAddArgv } from '../../ostree/ostree.ts';
 import { captureArguments } from '../../run/layer/commit.ts';
 import { defineStep } from '../types.ts';
 
+const remote = z.strictObject({
+  name: z.string(),
+  url: z.string(),
+  /** Whether the running system takes signed commits only. */
+  gpgVerify: z.boolean(),
+  /** Whether the input `keys` has the public keys that sign them. */
+  keys: z.boolean(),
+  collectionId: z.string(),
+});
+
 const params = z.strictObject({
   os: z.string(),
-  /** What the shipped system follows. */
   ref: z.string(),
-  remote: z.strictObject({
-    name: z.string(),
-    url: z.string(),
-    /** Whether the running system takes signed commits only. */
-    gpgVerify: z.boolean(),
-    /** Whether the input `keys` has the public keys that sign them. */
-    keys: z.boolean(),
-    collectionId: z.string(),
-  }),
+  /** Where the running system finds newer commits of the ref; null: nowhere. */
+  remote: remote.nullable(),
+  /** Words of the kernel command line. */
   kargs: z.array(z.string()),
 });
 
@@ -29,17 +32,18 @@ export default defineStep<z.infer<typeof params>>({
   summary: ({ os, ref }) => `Deploy ${ref} for ${os}`,
   params,
   async run(context) {
-    const { os, ref, remote, kargs } = context.params;
-    const { commit } = context.facts('repo');
+    const { os, ref, remote: follows, kargs } = context.params;
+    const { commit = null } = context.facts('repo');
     const trees = { '/repo': { tree: context.tree('repo') } };
     const exec = (argv: readonly string[]) => context.exec({ argv, trees, env: ADMIN_ENV });
-    const keys = remote.keys ? '/in/keys' : undefined;
     await mkdir(join(context.work, 'sysroot', 'boot'), { recursive: true });
     for (const argv of initSysrootArgvs('/work/sysroot', os)) await exec(argv);
     const repo = '/work/sysroot/ostree/repo';
-    await exec(remoteAddArgv(repo, ref, { ...remote, keys }));
+    const name = follows?.name;
+    if (follows !== null) {
+      await exec(remoteAddArgv(repo, ref, { ...follows, keys: follows.keys ? '/in/keys' : undefined }));
+    }
     context.progress('copying the commit');
-    const { name } = remote;
     await exec(pullLocalArgv({ repo, from: '/repo', remote: name, ref }));
     context.progress('deploying');
     const uuid = seededUuid(context.seed, 'root');
@@ -49,9 +53,6 @@ export default defineStep<z.infer<typeof params>>({
       argv: captureArguments('/work/sysroot', context.epoch),
       stdout: { file: 'sysroot.tar' },
     });
-    return {
-      trees: { sysroot: await context.importTar('sysroot.tar') },
-      facts: { uuid, ...(commit === undefined ? {} : { commit }) },
-    };
+    return { trees: { sysroot: await context.importTar('sysroot.tar') }, facts: { uuid, commit } };
   },
 });
