@@ -31,10 +31,10 @@ export function sizeOf(scenario: Scenario, { memory, cpus }: MachineDefaults): S
   return { memory: scenario.memory ?? memory, cpus: scenario.cpus ?? cpus };
 }
 
-/** Artifacts that a scenario starts from, by their endings. */
-export function neededArtifacts({ firmware, boot }: Scenario): string[] {
-  if (firmware === 'direct') return ['vmlinuz', 'initrd'];
-  return boot === 'network' ? ['pxe.tar'] : ['raw'];
+/** Artifacts that a scenario needs, by their endings. */
+export function neededArtifacts({ firmware, boot, artifacts = [] }: Scenario): string[] {
+  if (firmware === 'direct') return ['vmlinuz', 'initrd', ...artifacts];
+  return [boot === 'network' ? 'pxe.tar' : 'raw', ...artifacts];
 }
 
 /** The scenario's private copy of the disk, tampered with; or the artifact itself. */

@@ -27,6 +27,7 @@ const scenarioSchema = z.strictObject({
     .default([...ARCHES]),
   firmware: z.enum(FIRMWARES),
   boot: z.enum(['disk', 'network']).default('disk'),
+  artifacts: z.array(z.string().min(1)).optional(),
   memory: memory.optional(),
   cpus: z.int().min(1).max(64).optional(),
   alter: z.array(alteration).default([]),
