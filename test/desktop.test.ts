@@ -210,18 +210,49 @@ describe('a repository of the last release', () => {
     expect(errorOf(failed)).toMatchObject({ code: 'E_OSTREE_REF' });
   });
 
-  test('with an altered file is refused', async () => {
+  test('with an altered commit is refused', async () => {
+    const commit = await commitOf(join(dir, 'www1'));
     server.root = spoilt('altered', () => {});
-    const objects = join(server.root, 'objects');
-    for (const prefix of readdirSync(objects)) {
-      for (const name of readdirSync(join(objects, prefix)).filter((each) => each.endsWith('.filez'))) {
-        const file = await open(join(objects, prefix, name), 'r+');
-        await file.write(Buffer.from([0xff]), 0, 1, 40);
-        await file.close();
-      }
-    }
-    const failed = await again({ 'ostree.os': 'altered' });
+    const file = await open(
+      join(server.root, 'objects', commit.slice(0, 2), `${commit.slice(2)}.commit`),
+      'r+',
+    );
+    await file.write(Buffer.from([0xff]), 0, 1, 40);
+    await file.close();
+    const failed = await again();
     expect(failed.exitCode, failed.all).toBe(5);
     expect(errorOf(failed)).toMatchObject({ code: 'E_SIGNATURE' });
+  });
+
+  test('that dies half-way is asked for the rest only when it is there again', async () => {
+    const store = { env: { OSMITH_STORE: join(dir, 'store') } };
+    const pull = () =>
+      osmith(
+        [
+          'build',
+          '--product',
+          'desktop',
+          '--to',
+          'package',
+          ...common,
+          '--set',
+          `ostree.pull_url=${server.url}`,
+        ],
+        store,
+      );
+    server.root = join(dir, 'www1');
+    server.requests.length = 0;
+    server.cutAfter = 2000;
+    const failed = await pull();
+    expect(failed.exitCode, failed.all).toBe(1);
+    expect(failed.all).toContain('E_NETWORK');
+    server.cutAfter = undefined;
+    server.requests.length = 0;
+    const good = await pull();
+    expect(good.exitCode, good.all).toBe(0);
+    const files = Number(
+      (await execa('find', [join(server.root, 'objects'), '-name', '*.filez'])).stdout.split('\n').length,
+    );
+    expect(server.requests.filter((path) => path.endsWith('.filez')).length).toBeLessThan(files - 500);
   });
 });

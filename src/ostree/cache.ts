@@ -7,8 +7,8 @@ import { link, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemError } from '../errors.ts';
 
-/** Below the store's directory. */
-const CACHE = 'ostree-objects';
+/** Below the store's directory; `osmith gc` removes from there what has not been lent for long. */
+const CACHE = 'cache/ostree';
 
 /** Contents and directories: they are named by their digests. Commits are fetched anew, with their signatures. */
 const isKept = (name: string) => /\.(filez|dirtree|dirmeta)$/.test(name);
