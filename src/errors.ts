@@ -22,6 +22,7 @@ export const CODES = {
   E_TOOL: { exit: EXIT.build, title: 'A program that a step ran failed' },
   E_PACKAGE_MISSING: { exit: EXIT.build, title: 'A package cannot be found or installed' },
   E_SUITE: { exit: EXIT.build, title: 'The distribution has no such suite' },
+  E_OSTREE_REF: { exit: EXIT.build, title: 'An OSTree branch does not exist' },
   E_NETWORK: { exit: EXIT.build, title: 'A mirror or server cannot be reached' },
   E_SIGNATURE: { exit: EXIT.verify, title: 'A signature or checksum does not hold' },
   E_NO_SPACE: { exit: EXIT.build, title: 'A file system is full' },

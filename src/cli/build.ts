@@ -69,7 +69,11 @@ interface Built {
 
 /** Steps that ask the network for what is new. */
 function asksOutside(step: Step): boolean {
-  return step.kind === 'resolve' || (step.stage === 'content' && step.network === true);
+  return (
+    step.kind === 'resolve' ||
+    step.kind === 'ostree-resolve' ||
+    (step.stage === 'content' && step.network === true)
+  );
 }
 
 function select(command: Command, config: Config, { refresh }: BuildOptions): Selection {

@@ -8,12 +8,12 @@ export interface BootEntry {
 }
 
 /** Quotes for GRUB's shell: inside single quotes nothing is special but the quote itself. */
-function quote(text: string): string {
+export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Under UEFI the firmware mirrors its console to a serial port where there is one; under BIOS GRUB does. */
-const BIOS_SERIAL = `if [ "$grub_platform" = pc ]; then
+export const BIOS_SERIAL = `if [ "$grub_platform" = pc ]; then
   if serial --unit=0 --speed=115200; then
     terminal_input console serial
     terminal_output console serial

@@ -2,7 +2,20 @@
 
 /** All that grub.cfg uses: nothing is loaded from the disk later, so no module files need to lie there. */
 const BIOS_MODULES = [
-  ...['biosdisk', 'part_gpt', 'fat', 'normal', 'linux', 'test', 'echo', 'loadenv', 'configfile', 'search'],
+  ...[
+    'biosdisk',
+    'part_gpt',
+    'fat',
+    'ext2',
+    'normal',
+    'linux',
+    'test',
+    'echo',
+    'loadenv',
+    'configfile',
+    'search',
+  ],
+  ...['search_fs_uuid', 'regexp'],
   ...['serial', 'terminal', 'all_video', 'boot', 'sleep', 'reboot', 'halt', 'ls', 'cat', 'minicmd', 'true'],
 ];
 

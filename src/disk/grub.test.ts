@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatEnvironment, formatSlotConfig } from './boot-slots.ts';
 import { diskGrubConfig, netGrubConfig } from './grub-config.ts';
+import { ostreeGrubConfig } from './grub-ostree.ts';
 import { MBR_CODE, patchBootImg, patchCoreImg } from './grub-bios.ts';
 import { describeWith, run, scratch } from './testing.ts';
 
@@ -13,6 +14,12 @@ describeWith(['grub-script-check'], 'grub.cfg', () => {
   it.each([
     ['disk', diskGrubConfig(entry.title)],
     ['network', netGrubConfig(entry)],
+    ['disk with deployments', ostreeGrubConfig(entry.title, '00000000-0000-0000-0000-000000000000')],
+    [
+      'boot loader entry, which that one runs',
+      'title Debian GNU/Linux 13 (trixie) (ostree:0)\nversion 1\noptions root=UUID=0 rw console=ttyS0,115200\n' +
+        'linux /boot/ostree/os-0/vmlinuz-6.12.1+deb13-amd64\ninitrd /boot/ostree/os-0/initramfs-6.12.1+deb13-amd64.img\n',
+    ],
     ['slot', formatSlotConfig('a', { ...system, cmdline: entry.cmdline })],
   ])('of the %s is a script for GRUB, whatever the title', (_, config) => {
     expect(run(['grub-script-check'], { input: config })).toMatchObject({

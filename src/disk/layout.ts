@@ -23,8 +23,8 @@ const partitionSchema = z.strictObject({
   name: z.string().min(1).max(36),
   type: guid,
   size: sizeSchema,
-  /** What fills it: an EFI system partition, GRUB's core for BIOS machines, or nothing. */
-  contents: z.enum(['esp', 'bios-grub', 'empty']),
+  /** What fills it: an EFI system partition, GRUB's core for BIOS machines, a root file system, or nothing. */
+  contents: z.enum(['esp', 'bios-grub', 'root', 'empty']),
   /** GPT attributes in sfdisk's words, such as `RequiredPartition` or `GUID:60`. */
   attributes: z.array(z.string()).optional(),
   /** Left out when the disk need not boot under BIOS. */

@@ -3,7 +3,8 @@ import { type Config, publicOnly } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 import { hookSteps, throwFaults, type HookSteps } from './hooks.ts';
 import { manifestSteps } from './manifest.ts';
-import { chosenOutputs, packageSteps } from './package.ts';
+import { ostreeSteps } from './ostree.ts';
+import { chosenOutputs, packageSteps, type Packaged } from './package.ts';
 import { bootstrapSteps, installSteps, keyringInput, packageSource, type RootfsRequest } from './rootfs.ts';
 import { savedConfig } from './saved-config.ts';
 import { programSteps } from './programs.ts';
@@ -56,7 +57,8 @@ export function makePlan(given: Config): Plan {
   const content = hookSteps({ config, group: 'content', base: refined, ...tools });
   const image = hookSteps({ config, group: 'image', base: refined, content: content.steps, ...tools });
   const root = image.tree!;
-  const packaged = packageSteps(config, { name, arch }, root, tools);
+  const system = config.get('image', 'system') === 'ostree' ? ostreeSteps : packageSteps;
+  const packaged: Packaged = system(config, { name, arch }, root, tools);
   const artifacts = chosenOutputs(config, packaged.outputs).map(({ extension, from }): Artifact => {
     return { name: `${name}.${extension}`, ...from };
   });
@@ -72,7 +74,9 @@ export function makePlan(given: Config): Plan {
   });
   const groups = [refine, content, image, manifestHooks];
   throwFaults([...groups, publish, errorSteps(config)].flatMap(({ faults }) => faults));
-  const hooks = groups.flatMap(({ steps }) => steps);
+  const { commit } = packaged;
+  // What was made elsewhere has no hooks of this workspace in it.
+  const hooks = commit === undefined ? groups.flatMap(({ steps }) => steps) : [];
   const all = [
     ...init,
     ...bootstrapSteps(rootfs),
@@ -83,7 +87,7 @@ export function makePlan(given: Config): Plan {
     ...image.steps,
     ...packaged.steps,
     ...manifestHooks.steps,
-    ...manifestSteps({ config, name, artifacts, root, hooks, tools }),
+    ...manifestSteps({ config, name, artifacts, root, hooks, tools, commit }),
     saved.step,
     ...publish.steps,
   ];

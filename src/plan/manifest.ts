@@ -12,6 +12,8 @@ export interface ManifestRequest {
   /** All hooks, in the order of their stages: what they read is told, and what they wrote for the manifest merged. */
   hooks: Step[];
   tools: { tools?: string };
+  /** What says which commit the system is, where it was not made of packages here. */
+  commit?: StepInput | undefined;
 }
 
 /** Digests of the workspace's files that went into steps, by path. */
@@ -23,9 +25,18 @@ function sourceDigests(steps: Step[]): Record<string, string> {
   return Object.fromEntries(sources);
 }
 
-export function manifestSteps({ config, name, artifacts, root, hooks, tools }: ManifestRequest): Step[] {
+export function manifestSteps(request: ManifestRequest): Step[] {
+  const { config, name, artifacts, root, hooks, tools, commit } = request;
   const inputName = (index: number) => `artifact${index}`;
   const stage = 'manifest';
+  const origin: Record<string, StepInput> =
+    commit === undefined
+      ? {
+          packages: { step: 'manifest/packages', output: 'packages' },
+          base: { step: 'bootstrap/resolve', output: 'base' },
+          extra: { step: 'bootstrap/resolve', output: 'extra' },
+        }
+      : { commit };
   return [
     {
       ...{ id: 'manifest/packages', kind: 'inventory', stage, ...tools },
@@ -40,13 +51,12 @@ export function manifestSteps({ config, name, artifacts, root, hooks, tools }: M
         cmdline: kernelCmdline(config),
         artifacts: Object.fromEntries(artifacts.map((artifact, index) => [artifact.name, inputName(index)])),
         sources: sourceDigests(hooks),
+        origin: commit === undefined ? 'packages' : 'commit',
         fragments: hooks.map(({ id }) => `fragments/${id}`),
       },
       inputs: {
-        packages: { step: 'manifest/packages', output: 'packages' },
+        ...origin,
         kernel: { step: 'package/boot-files', output: 'vmlinuz' },
-        base: { step: 'bootstrap/resolve', output: 'base' },
-        extra: { step: 'bootstrap/resolve', output: 'extra' },
         ...Object.fromEntries(
           artifacts.map(({ step, output }, index) => [inputName(index), { step, output }]),
         ),

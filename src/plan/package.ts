@@ -1,16 +1,20 @@
 /** Steps that turn a tree into files that boot: kernel, initrd, disk, network boot, and further disk formats. */
 import type { Config } from '../config/index.ts';
 import { applianceLayout } from '../disk/layouts/appliance.ts';
+import { desktopArm64Layout, desktopLayout } from '../disk/layouts/desktop.ts';
+import type { DiskLayout } from '../disk/layout.ts';
 import { debianBoot } from '../distro/debian/boot.ts';
 import type { BootFiles } from '../distro/types.ts';
 import { OsmithError } from '../errors.ts';
 import type { Json, Step, StepInput } from './types.ts';
 
-const LAYOUTS = new Map([[applianceLayout.name, applianceLayout]]);
+const LAYOUTS = new Map<string, DiskLayout>(
+  [applianceLayout, desktopLayout, desktopArm64Layout].map((layout) => [layout.name, layout]),
+);
 const BOOT: Record<string, Record<string, BootFiles>> = { debian: debianBoot };
 
 /** Formats that are made of the raw disk. */
-const CONVERTED = ['raw.gz', 'raw.xz', 'raw.zst', 'qcow2', 'vmdk', 'vdi', 'vhdx'];
+export const CONVERTED = ['raw.gz', 'raw.xz', 'raw.zst', 'qcow2', 'vmdk', 'vdi', 'vhdx'];
 
 /** Something a build can hand out: the extension of its file, and what makes it. */
 export interface Output {
@@ -18,7 +22,15 @@ export interface Output {
   from: StepInput;
 }
 
-function bootFiles(config: Config, arch: string): BootFiles {
+/** The steps of the stage, and the outputs that they can make by format name. */
+export interface Packaged {
+  steps: Step[];
+  outputs: Map<string, Output>;
+  /** What says which commit the system is, where that was made elsewhere. */
+  commit?: StepInput;
+}
+
+export function bootFiles(config: Config, arch: string): BootFiles {
   const distro = config.get('bootstrap', 'distro');
   const files = BOOT[distro]?.[arch];
   if (files !== undefined) return files;
@@ -28,7 +40,7 @@ function bootFiles(config: Config, arch: string): BootFiles {
   });
 }
 
-function partitionLayout(config: Config): Json {
+export function partitionLayout(config: Config): Json {
   const name = config.get('image', 'layout');
   const layout = LAYOUTS.get(name);
   if (layout !== undefined) return layout as unknown as Json;
@@ -44,17 +56,17 @@ export function kernelCmdline(config: Config): string {
 }
 
 /** A size option in bytes under the name of a step's parameter, if it has a value. */
-function sizeParam(config: Config, option: string, param: string): Record<string, Json> {
+export function sizeParam(config: Config, option: string, param: string): Record<string, Json> {
   return config.find('image', option)?.trim() ? { [param]: config.size('image', option) } : {};
 }
 
-/** All steps of the stage, and the outputs that they can make by format name. */
+/** For systems that run from memory. */
 export function packageSteps(
   config: Config,
   { name, arch }: { name: string; arch: string },
   root: StepInput,
   tools: { tools?: string },
-): { steps: Step[]; outputs: Map<string, Output> } {
+): Packaged {
   const boot = bootFiles(config, arch);
   const format = config.get('image', 'filesystem');
   const menu = {

@@ -69,6 +69,7 @@ async function clean(store: Store, { days, verify, dryRun }: CleanOptions): Prom
   for (const name of await readdir(join(store.dir, 'locks'))) {
     if (!/^(?:out|variant)-/.test(name)) await rm(join(store.dir, 'locks', name), { force: true });
   }
+  await cleanCache(store, days);
   await cleanLogs(store, days);
   return cleaned;
 }
@@ -117,6 +118,17 @@ async function cleanTrees(
     if (wanted.has(name.replace(/\.fingerprint$/, ''))) continue;
     if (!name.includes('.')) cleaned.trees += 1;
     if (!dryRun) await removeTree(join(store.dir, 'trees', name));
+  }
+}
+
+/** Files that steps keep for later ones of their kind, by hard links: making one counts as use. */
+async function cleanCache(store: Store, days: number): Promise<void> {
+  const files = await readdir(join(store.dir, 'cache'), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  );
+  for (const file of files.filter((entry) => entry.isFile())) {
+    const path = join(file.parentPath, file.name);
+    if (now() - (await stat(path)).ctimeMs >= days * DAY) await rm(path, { force: true });
   }
 }
 

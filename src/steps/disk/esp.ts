@@ -35,47 +35,23 @@ function optionalInput(context: StepContext<unknown>, name: string): string | un
   }
 }
 
-/** The system as the ESP describes it. */
+/** The system in slot a, as the ESP describes it. */
 export interface EspSystem {
   name: string;
   cmdline: string;
 }
 
 /** Directories that are there from the start: an update then changes none that both slots need. */
-export const ESP_DIRECTORIES = [slotDirectory('b'), 'osmith/state'];
+export const SLOT_DIRECTORIES = [slotDirectory('b'), 'osmith/state'];
 
 function slotPart(context: StepContext<unknown>, name: string): SlotPart {
   const { size, digest } = context.blob(name);
   return { name, size, sha256: digest };
 }
 
-/**
- * What lies on the ESP. The firmware starts shim, which starts GRUB beside it; the system is in slot a.
- * `grub.cfg` is in the work directory.
- */
-export async function espFiles(
-  context: StepContext<unknown>,
-  arch: EfiArch,
-  grubDir: string,
-  { name, cmdline }: EspSystem,
-): Promise<EspFile[]> {
-  const { work } = context;
-  const parts = ['vmlinuz', 'initrd'].map((part) => slotPart(context, part));
-  const system = { name, cmdline, build: buildId(parts), epoch: context.epoch, issued: 0, parts };
-  await writeFile(join(work, 'slot.cfg'), formatSlotConfig('a', system));
-  await writeFile(join(work, 'grubenv'), formatEnvironment({ slot: 'a' }));
-  const names = efiNames(arch);
-  const mm = optionalInput(context, 'mm');
-  const sources: [host: string, source: string, target: string][] = [
-    [context.path('shim'), '/in/shim', `EFI/BOOT/${names.removable}`],
-    [context.path('grub'), '/in/grub', `EFI/BOOT/${names.grub}`],
-    ...(mm === undefined ? [] : [[mm, '/in/mm', `EFI/BOOT/${names.mokManager}`] as [string, string, string]]),
-    [join(work, 'grub.cfg'), '/work/grub.cfg', `${grubDir}/grub.cfg`],
-    [join(work, 'grubenv'), '/work/grubenv', GRUBENV],
-    [context.path('vmlinuz'), '/in/vmlinuz', slotFile('a', 'vmlinuz')],
-    [context.path('initrd'), '/in/initrd', slotFile('a', 'initrd')],
-    [join(work, 'slot.cfg'), '/work/slot.cfg', slotConfig('a')],
-  ];
+type Source = [host: string, source: string, target: string];
+
+function withSizes(sources: readonly Source[]): Promise<EspFile[]> {
   const sized = sources.map(async ([host, source, target]) => ({
     source,
     target,
@@ -84,12 +60,47 @@ export async function espFiles(
   return Promise.all(sized);
 }
 
+/** The boot loaders: the firmware starts shim, which starts GRUB beside it. `grub.cfg` is in the work directory. */
+export function loaderFiles(
+  context: StepContext<unknown>,
+  arch: EfiArch,
+  grubDir: string,
+): Promise<EspFile[]> {
+  const names = efiNames(arch);
+  const mm = optionalInput(context, 'mm');
+  return withSizes([
+    [context.path('shim'), '/in/shim', `EFI/BOOT/${names.removable}`],
+    [context.path('grub'), '/in/grub', `EFI/BOOT/${names.grub}`],
+    ...(mm === undefined ? [] : [[mm, '/in/mm', `EFI/BOOT/${names.mokManager}`] as Source]),
+    [join(context.work, 'grub.cfg'), '/work/grub.cfg', `${grubDir}/grub.cfg`],
+  ]);
+}
+
+/** The system in slot a. */
+export async function slotFiles(
+  context: StepContext<unknown>,
+  { name, cmdline }: EspSystem,
+): Promise<EspFile[]> {
+  const { work } = context;
+  const parts = ['vmlinuz', 'initrd'].map((part) => slotPart(context, part));
+  const system = { name, cmdline, build: buildId(parts), epoch: context.epoch, issued: 0, parts };
+  await writeFile(join(work, 'slot.cfg'), formatSlotConfig('a', system));
+  await writeFile(join(work, 'grubenv'), formatEnvironment({ slot: 'a' }));
+  return withSizes([
+    [join(work, 'grubenv'), '/work/grubenv', GRUBENV],
+    [context.path('vmlinuz'), '/in/vmlinuz', slotFile('a', 'vmlinuz')],
+    [context.path('initrd'), '/in/initrd', slotFile('a', 'initrd')],
+    [join(work, 'slot.cfg'), '/work/slot.cfg', slotConfig('a')],
+  ]);
+}
+
 /** Makes the file system in its place on the disk and copies the files, one after the other: the order is the layout. */
 export async function writeEsp(
   context: StepContext<unknown>,
   { spec, start, size }: Placed,
   label: string,
   files: readonly EspFile[],
+  emptyDirectories: readonly string[],
 ): Promise<void> {
   const id = seededId32(context.seed, `fat/${spec.name}`);
   await context.exec({ argv: mkfsVfatArgv({ disk: 'disk.raw', start, size, id, label }) });
@@ -98,7 +109,7 @@ export async function writeEsp(
   const env = { TZ: 'UTC', MTOOLS_SKIP_CHECK: '1' };
   const directories = directoriesOf([
     ...files.map(({ target }) => target),
-    ...ESP_DIRECTORIES.map((directory) => `${directory}/`),
+    ...emptyDirectories.map((directory) => `${directory}/`),
   ]);
   await context.exec({ argv: mmdArgv(image, directories), env });
   for (const { source, target } of files) await context.exec({ argv: mcopyArgv(image, source, target), env });

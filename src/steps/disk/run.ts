@@ -1,20 +1,26 @@
-/** Makes a bootable raw disk image: partition table, EFI system partition with the system's two files, boot loaders. */
+/** Makes a bootable raw disk image: partition table, EFI system partition with the boot loaders, and the system. */
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isSafeCmdline } from '../../disk/boot-slots.ts';
 import { diskGrubConfig } from '../../disk/grub-config.ts';
-import { layoutSchema, place, type Placement } from '../../disk/layout.ts';
+import { ostreeGrubConfig } from '../../disk/grub-ostree.ts';
+import { layoutSchema, MIB, place, type Placed, type Placement } from '../../disk/layout.ts';
 import { fatBytes } from '../../disk/mkfs-vfat.ts';
 import { sfdiskArgv, sfdiskScript } from '../../disk/sfdisk.ts';
 import { OsmithError } from '../../errors.ts';
-import { defineStep } from '../types.ts';
+import { defineStep, type StepContext } from '../types.ts';
 import { installBiosGrub } from './bios.ts';
-import { espFiles, writeEsp, type EspFile } from './esp.ts';
+import { loaderFiles, SLOT_DIRECTORIES, slotFiles, writeEsp, type EspFile } from './esp.ts';
 
 const params = z.strictObject({
   layout: layoutSchema,
   arch: z.enum(['amd64', 'arm64']),
+  /**
+   * Where the system is: `slots`, kernel and initrd in a slot on the ESP; `ostree`, in the deployments of the root file
+   * system that is the input `root`.
+   */
+  system: z.enum(['slots', 'ostree']).default('slots'),
   /** Name of the build, which updates are for. */
   name: z.string(),
   /** Kernel command line. */
@@ -48,6 +54,20 @@ function withSizes({ layout, espSize, headroom }: Params): Params['layout'] {
   return { ...layout, partitions };
 }
 
+/** The image of the root file system, where the layout has a place for it. */
+async function writeRoot(context: StepContext<unknown>, { start }: Placed): Promise<void> {
+  const where = [`of=disk.raw`, `seek=${start}`, 'oflag=seek_bytes', 'conv=notrunc,sparse'];
+  await context.exec({ argv: ['dd', 'if=/in/root', `bs=${MIB}`, 'status=none', ...where] });
+}
+
+function grubConfig(context: StepContext<Params>): string {
+  const { system, title } = context.params;
+  if (system === 'slots') return diskGrubConfig(title);
+  const { uuid } = context.facts('root');
+  if (typeof uuid === 'string') return ostreeGrubConfig(title, uuid);
+  throw new OsmithError('E_INTERNAL', 'The root file system does not say its UUID');
+}
+
 function mebibytes(bytes: number): string {
   return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
 }
@@ -68,21 +88,31 @@ export default defineStep<Params>({
   summary: ({ title, bios }) => `Make the disk image of ${title} (UEFI${bios ? ' and BIOS' : ''})`,
   params,
   async run(context) {
-    const { arch, name, cmdline, title, label, grubDir, maxSize, bios } = context.params;
+    const { arch, system, name, cmdline, label, grubDir, maxSize, bios } = context.params;
     if (bios && arch !== 'amd64')
       throw new OsmithError('E_STEP', `${arch} machines have no BIOS: set bios to false`);
-    await writeFile(join(context.work, 'grub.cfg'), diskGrubConfig(title));
-    const files = await espFiles(context, arch, grubDir, { name, cmdline });
+    await writeFile(join(context.work, 'grub.cfg'), grubConfig(context));
+    const loaders = await loaderFiles(context, arch, grubDir);
+    const files =
+      system === 'slots' ? [...loaders, ...(await slotFiles(context, { name, cmdline }))] : loaders;
     const layout = withSizes(context.params);
     const needed = fatBytes(files.map(({ size }) => size));
     const esp = layout.partitions.find(({ contents }) => contents === 'esp');
-    const placement = place(layout, esp === undefined ? {} : { [esp.name]: needed }, bios);
+    const root = layout.partitions.find(({ contents }) => contents === 'root');
+    const contents = {
+      ...(esp === undefined ? {} : { [esp.name]: needed }),
+      ...(root === undefined ? {} : { [root.name]: context.blob('root').size }),
+    };
+    const placement = place(layout, contents, bios);
     checkSize(placement, files, maxSize);
     await writeFile(join(context.work, 'disk.raw'), '');
     await truncate(join(context.work, 'disk.raw'), placement.total);
     await context.exec({ argv: sfdiskArgv('disk.raw'), stdin: sfdiskScript(placement, context.seed) });
     const espPlace = placement.partitions.find(({ spec }) => spec.contents === 'esp');
-    if (espPlace !== undefined) await writeEsp(context, espPlace, label, files);
+    if (espPlace !== undefined)
+      await writeEsp(context, espPlace, label, files, system === 'slots' ? SLOT_DIRECTORIES : []);
+    const rootPlace = placement.partitions.find(({ spec }) => spec.contents === 'root');
+    if (rootPlace !== undefined) await writeRoot(context, rootPlace);
     const biosPlace = placement.partitions.find(({ spec }) => spec.contents === 'bios-grub');
     if (biosPlace !== undefined && espPlace !== undefined) {
       await installBiosGrub(context, biosPlace, espPlace.number, grubDir);

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Json } from '../../plan/types.ts';
 import type { Fragments } from '../hook/fragments.ts';
-import { defineStep } from '../types.ts';
+import { defineStep, type StepContext } from '../types.ts';
 import { addFragments, type HookFragments } from './merge.ts';
 
 const params = z.strictObject({
@@ -14,21 +15,39 @@ const params = z.strictObject({
   artifacts: z.record(z.string(), z.string()),
   /** Digests of the workspace's files that went into the build. */
   sources: z.record(z.string(), z.string()),
+  /** Whether the system was made of packages or comes from an OSTree commit. */
+  origin: z.enum(['packages', 'commit']),
   /** The inputs that hold fragments, in the order in which the hooks ran. */
   fragments: z.array(z.string()),
 });
 
+type Params = z.infer<typeof params>;
+
 /** The format of manifest.json; raised when a reader must know of a change. */
 const VERSION = 1;
 
-export default defineStep<z.infer<typeof params>>({
+interface Origin {
+  packages: unknown;
+  inputs: Record<string, Json>;
+}
+
+async function origin(context: StepContext<Params>): Promise<Origin> {
+  if (context.params.origin === 'commit') {
+    const { commit = null, ref = null } = context.facts('commit');
+    return { packages: [], inputs: { ostree: { commit, ref } } };
+  }
+  const packages = JSON.parse(await readFile(context.path('packages'), 'utf8')) as unknown;
+  const lists = { base: context.blob('base').digest, extra: context.blob('extra').digest };
+  return { packages, inputs: { packageLists: lists } };
+}
+
+export default defineStep<Params>({
   kind: 'manifest',
   summary: () => 'Write the manifest',
   params,
   async run(context) {
     const { name, variant, cmdline, artifacts, sources, fragments } = context.params;
-    const packages = JSON.parse(await readFile(context.path('packages'), 'utf8')) as unknown;
-    const lists = { base: context.blob('base').digest, extra: context.blob('extra').digest };
+    const { packages, inputs } = await origin(context);
     const manifest = {
       version: VERSION,
       name,
@@ -42,7 +61,7 @@ export default defineStep<z.infer<typeof params>>({
         return { name: file, size, sha256: digest };
       }),
       packages,
-      inputs: { packageLists: lists, sources },
+      inputs: { ...inputs, sources },
     };
     const read = async (input: string): Promise<HookFragments> => ({
       hook: input.replace('fragments/', ''),

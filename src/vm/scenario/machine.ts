@@ -45,10 +45,10 @@ export function needs(scenario: Scenario, need: keyof Needs): boolean {
 
 /** Artifacts that a scenario needs, by their endings. */
 export function neededArtifacts(scenario: Scenario): string[] {
-  const { firmware, boot } = scenario;
+  const { firmware, boot, artifacts = [] } = scenario;
   const files = ['vmlinuz', 'initrd'];
-  if (firmware === 'direct') return files;
-  return [boot === 'network' ? 'pxe.tar' : 'raw', ...(needs(scenario, 'build') ? files : [])];
+  if (firmware === 'direct') return [...files, ...artifacts];
+  return [boot === 'network' ? 'pxe.tar' : 'raw', ...(needs(scenario, 'build') ? files : []), ...artifacts];
 }
 
 /** The artifact, or a copy of it: tampered with, or one that keeps what is written. */

@@ -23,6 +23,7 @@ const scenarioSchema = z.strictObject({
     .default([...ARCHES]),
   firmware: z.enum(FIRMWARES),
   boot: z.enum(['disk', 'network']).default('disk'),
+  artifacts: z.array(z.string().min(1)).optional(),
   memory: size.optional(),
   cpus: z.int().min(1).max(64).optional(),
   clock: z

@@ -29,6 +29,8 @@ export interface Scenario {
   firmware: Firmware;
   /** What the firmware starts from: the disk, or a TFTP server with the contents of the pxe archive. */
   boot: 'disk' | 'network';
+  /** Further artifacts by their endings: builds that made none of them are of another kind. */
+  artifacts?: string[] | undefined;
   /** MiB; absent: what the configuration says. */
   memory?: number | undefined;
   cpus?: number | undefined;
