@@ -47,10 +47,10 @@ const BASE = { verifyKeys: ['ed25519public:AAAA:base'], sources: { base: { allow
 const mountImage: RunProgram = async ([program, ...args]) => {
   if (program === 'mount') {
     const [device, target] = args.slice(-2) as [string, string];
-    const iso = await execa('xorriso', ['-osirrox', 'on', '-indev', device, '-extract', '/', target], {
-      reject: false,
-    });
-    if (iso.exitCode !== 0) await execa('mcopy', ['-i', device, '::user-data', target]);
+    // In this order: xorriso takes what is not ISO 9660 for an empty volume.
+    const fat = await execa('mcopy', ['-i', device, '::user-data', target], { reject: false });
+    if (fat.exitCode !== 0)
+      await execa('xorriso', ['-osirrox', 'on', '-indev', device, '-extract', '/', target]);
   }
   return { exit: 0, stdout: '', stderr: '' };
 };
