@@ -9,6 +9,7 @@ import { interruption, listenForSignals } from './signals.ts';
 const COMMANDS = [
   'build',
   'plan',
+  'compose',
   'show-config',
   'test',
   'vm',

@@ -21,6 +21,8 @@ const KINDS = [
   'convert',
   'inventory',
   'manifest',
+  'compose',
+  'compose-boot',
 ];
 
 function modulePath(kind: string): string {

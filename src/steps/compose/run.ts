@@ -1,0 +1,24 @@
+/** Composes a system out of images: writes its tar. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { item, type Item } from '../../compose/items.ts';
+import { writeTar } from '../../compose/write.ts';
+import { blobPath } from '../../run/store.ts';
+import { defineStep } from '../types.ts';
+
+const params = z.strictObject({ items: z.array(item) });
+
+export default defineStep<{ items: Item[] }>({
+  kind: 'compose',
+  summary: ({ items }) =>
+    `Compose the system out of ${items.filter(({ kind }) => kind === 'image').length} images`,
+  params,
+  async run(context) {
+    await writeTar(context.params.items, join(context.work, 'system.tar'), {
+      blob: (digest) => blobPath({ dir: context.store }, digest),
+      signal: context.signal,
+      progress: (text) => context.progress(text),
+    });
+    return { files: { tar: 'system.tar' } };
+  },
+});
