@@ -3,6 +3,7 @@
  * compared and reused by their bytes. A record stands in the extended header when the field cannot hold the value, when
  * it is none of the standard ones, or when the archive that the entry comes from had it with the same value.
  */
+import { posix } from 'node:path';
 import { encodeName } from '../run/layer/name.ts';
 import { padded, paxRecord, ustarBlock } from '../run/layer/entry.ts';
 
@@ -38,26 +39,37 @@ function isAscii(bytes: Buffer): boolean {
   return bytes.every((byte) => byte < 0x80);
 }
 
+function ascii(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.filter((byte) => byte !== 0 && byte < 0x80));
+}
+
+function withoutSlashes(bytes: Buffer): Buffer {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0x2f) end -= 1;
+  return bytes.subarray(0, end);
+}
+
 /** What a field of the plain header can hold of a name. */
 function field(bytes: Buffer, length: number): Buffer {
-  const ascii = Buffer.from(bytes.filter((byte) => byte !== 0 && byte < 0x80));
-  if (ascii.length <= length || ascii[length - 1] !== 0x2f) return ascii.subarray(0, length);
+  const name = ascii(bytes);
+  const cut = name.subarray(0, length);
   // A name cut off behind a slash would read as a directory's.
-  let end = length;
-  while (end > 0 && ascii[end - 1] === 0x2f) end -= 1;
-  return ascii.subarray(0, end);
+  return name.length > length && cut[length - 1] === 0x2f ? withoutSlashes(cut) : cut;
 }
 
 function fits(value: number, length: number): boolean {
   return value >= 0 && value < 8 ** (length - 1);
 }
 
-/** Go's path.Join(dir, "PaxHeaders.0", file) of a path. */
 function extendedName(path: string): string {
-  const slash = path.lastIndexOf('/');
-  const parts = [...path.slice(0, slash + 1).split('/'), 'PaxHeaders.0', ...path.slice(slash + 1).split('/')];
-  const joined = parts.filter((part) => part !== '' && part !== '.').join('/');
-  return path.startsWith('/') ? `/${joined}` : joined;
+  const slash = path.lastIndexOf('/') + 1;
+  return posix.join(path.slice(0, slash), 'PaxHeaders.0', path.slice(slash));
+}
+
+/** Whole seconds: a time with a fraction is more digits than a number holds. */
+function wholeSeconds({ mtime, records }: TarHeader): number {
+  const recorded = paxTime(records.get('mtime')?.toString('latin1') ?? '');
+  return recorded === undefined ? mtime : Number(recorded.replace(/\..*/, ''));
 }
 
 function extendedRecords(header: TarHeader, names: Record<string, Buffer>): Map<string, Buffer> {
@@ -92,7 +104,8 @@ function extendedRecords(header: TarHeader, names: Record<string, Buffer>): Map<
 }
 
 /** All blocks before the content. */
-export function tarHeader(header: TarHeader): Buffer {
+export function tarHeader(given: TarHeader): Buffer {
+  const header = { ...given, mtime: wholeSeconds(given) };
   const names = {
     path: encodeName(header.path),
     linkpath: encodeName(header.link),
@@ -117,7 +130,7 @@ export function tarHeader(header: TarHeader): Buffer {
   const keys = [...records.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   const data = Buffer.concat(keys.map((key) => paxRecord(key, records.get(key)!)));
   const extended = ustarBlock({
-    name: field(encodeName(extendedName(header.path)), 100),
+    name: withoutSlashes(ascii(encodeName(extendedName(header.path))).subarray(0, 100)),
     ...{ mode: 0, uid: 0, gid: 0, size: data.length, mtime: 0, type: 'x', link: Buffer.alloc(0) },
   });
   return Buffer.concat([extended, data, Buffer.alloc(padded(data.length) - data.length), main]);
