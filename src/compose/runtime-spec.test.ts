@@ -181,7 +181,7 @@ test('mounts: the last for a destination counts, sorted', () => {
   expect(by('/dev')!.options).toEqual(['mode=700']);
   expect(by('/proc')!.options).toEqual(['ro']);
   expect(by('/dev/mqueue')!.type).toBe('mqueue');
-  expect(specOf({ yaml: 'readonly: true' }).mounts[0].options.at(-1)).toBe('ro');
+  expect(specOf({ yaml: 'readonly: true' }).mounts[0]!.options.at(-1)).toBe('ro');
 });
 
 test.each([

@@ -3,6 +3,7 @@
  * compared and reused by their bytes. A record stands in the extended header when the field cannot hold the value, when
  * it is none of the standard ones, or when the archive that the entry comes from had it with the same value.
  */
+import { isAscii } from 'node:buffer';
 import { posix } from 'node:path';
 import { encodeName } from '../run/layer/name.ts';
 import { padded, paxRecord, ustarBlock } from '../run/layer/entry.ts';
@@ -35,11 +36,8 @@ export function paxTime(text: string): string | undefined {
   return `${sign}${BigInt(seconds)}${digits === '' ? '' : `.${digits}`}`;
 }
 
-function isAscii(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte < 0x80);
-}
-
 function ascii(bytes: Buffer): Buffer {
+  if (isAscii(bytes) && !bytes.includes(0)) return bytes;
   return Buffer.from(bytes.filter((byte) => byte !== 0 && byte < 0x80));
 }
 

@@ -11,10 +11,12 @@ const ZEROS = Buffer.alloc(1024);
 export class TarSink {
   readonly #file: FileHandle;
   readonly #hash: Hash = createHash('sha256');
-  #chunk = Buffer.allocUnsafe(CHUNK);
+  #chunk: Buffer = Buffer.allocUnsafe(CHUNK);
   #used = 0;
   /** Full chunks that wait to be written. */
   #full: Buffer[] = [];
+  /** Chunks that were written, to be filled again: new ones for all that goes by would keep the garbage collector busy. */
+  #empty: Buffer[] = [];
   #left = 0;
   #padding = 0;
   /** Bytes of all that was given. */
@@ -32,7 +34,7 @@ export class TarSink {
       this.#used += count;
       if (this.#used < CHUNK) continue;
       this.#full.push(this.#chunk);
-      this.#chunk = Buffer.allocUnsafe(CHUNK);
+      this.#chunk = this.#empty.pop() ?? Buffer.allocUnsafe(CHUNK);
       this.#used = 0;
     }
   }
@@ -59,8 +61,11 @@ export class TarSink {
   async #write(): Promise<void> {
     const full = this.#full;
     this.#full = [];
-    for (const chunk of full) this.#hash.update(chunk);
-    await this.#file.writev(full);
+    for (const chunk of full) {
+      this.#hash.update(chunk);
+      for (let at = 0; at < chunk.length;) at += (await this.#file.write(chunk, at)).bytesWritten;
+    }
+    this.#empty.push(...full);
   }
 
   /** Ends the archive. Returns the SHA-256 of all of it, as hex. */

@@ -6,7 +6,7 @@
  * directory may come after what is in it. Unlike there, opaque directories hide what is below them, a whiteout hides
  * nothing of its own layer, and a hard link to a file that a higher layer replaced keeps its content.
  */
-import { DIRECTORY, FILE, HARD_LINK, SYMLINK } from '../run/layer/entry.ts';
+import { DIRECTORY, FILE, HARD_LINK, SYMLINK, type EntryType } from '../run/layer/entry.ts';
 import { dirname, isOpaqueMarker, whiteoutTarget } from '../run/layer/whiteout.ts';
 import { entryFault } from './guard.ts';
 import { readLayer, refuse, type EntrySink, type LayerBlob } from './layer.ts';
@@ -25,8 +25,8 @@ interface Mask {
   opaque: Set<string>;
   /** Directories that hold something visible, and what made them: for those who have no entry. */
   parents: Set<string>;
-  /** Visible paths that are no directories. */
-  leaves: Map<string, LayerEntry>;
+  /** Visible paths that are no directories, with what they are: entries themselves would fill the memory. */
+  leaves: Map<string, EntryType>;
 }
 
 function newMask(): Mask {
@@ -51,7 +51,7 @@ const KIND: Record<string, string> = {
   [SYMLINK]: 'a symbolic link',
 };
 
-function kindOf({ type }: LayerEntry): string {
+function kindOf(type: EntryType): string {
   return KIND[type] ?? 'a device or pipe';
 }
 
@@ -60,14 +60,14 @@ function placeFault(entry: LayerEntry, { parents, leaves }: Mask): string | unde
   const above = ancestors(entry.path).find((dir) => leaves.has(dir));
   if (above !== undefined) return `${entry.path} lies below ${above}, which is ${kindOf(leaves.get(above)!)}`;
   if (entry.type !== DIRECTORY && parents.has(entry.path)) {
-    return `${entry.path} is ${kindOf(entry)}, but other files lie below it`;
+    return `${entry.path} is ${kindOf(entry.type)}, but other files lie below it`;
   }
   return undefined;
 }
 
 function take(entry: LayerEntry, { taken, parents, leaves }: Mask): void {
   taken.add(entry.path);
-  if (entry.type !== DIRECTORY) leaves.set(entry.path, entry);
+  if (entry.type !== DIRECTORY) leaves.set(entry.path, entry.type);
   for (const dir of ancestors(entry.path)) {
     if (parents.has(dir)) break;
     parents.add(dir);
@@ -157,7 +157,7 @@ export async function flattenImage(
     if (fault !== undefined) throw refuse(pass.layer, name, fault);
     addLink(visible === undefined ? waiting : pass.lost, target, link);
     // Its place is taken, though what will be there comes later.
-    mask.leaves.set(link.path, link);
+    mask.leaves.set(link.path, HARD_LINK);
     pass.gone.add(link.path);
   }
 

@@ -274,7 +274,7 @@ export async function storeOutput(
     ...{ epoch: output.epoch ?? job.epoch, ms },
   };
   for (const [name, path] of Object.entries(output.files ?? {})) {
-    result.files[name] = await addBlob(store, join(work, path));
+    result.files[name] = typeof path === 'string' ? await addBlob(store, join(work, path)) : path;
   }
   for (const [name, set] of Object.entries(output.sets ?? {})) {
     const blobs: Record<string, Blob> = {};

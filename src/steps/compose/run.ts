@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { item, type Item } from '../../compose/items.ts';
 import { writeTar } from '../../compose/write.ts';
-import { blobPath } from '../../run/store.ts';
+import { addBlob, blobPath } from '../../run/store.ts';
 import { defineStep } from '../types.ts';
 
 const params = z.strictObject({ items: z.array(item) });
@@ -14,11 +14,13 @@ export default defineStep<{ items: Item[] }>({
     `Compose the system out of ${items.filter(({ kind }) => kind === 'image').length} images`,
   params,
   async run(context) {
-    await writeTar(context.params.items, join(context.work, 'system.tar'), {
+    const file = join(context.work, 'system.tar');
+    const { digest } = await writeTar(context.params.items, file, {
       blob: (digest) => blobPath({ dir: context.store }, digest),
       signal: context.signal,
       progress: (text) => context.progress(text),
     });
-    return { files: { tar: 'system.tar' } };
+    // It was hashed on its way into the file: reading all of it again would take as long as writing it.
+    return { files: { tar: await addBlob({ dir: context.store }, file, digest) } };
   },
 });
