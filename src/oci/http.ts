@@ -74,15 +74,14 @@ export function registryUrl(registry: string): string {
   return `${isLoopback(registry) ? 'http' : 'https'}://${registry}`;
 }
 
-/** Fetches a token where the challenge says. Secrets do not go to a place with less protection than the registry has. */
+/** Fetches a token where the challenge says. Secrets only go to a place with TLS, or to this machine. */
 async function fetchToken(
   parameters: Record<string, string>,
   credentials: Credentials | undefined,
-  base: string,
   signal: AbortSignal,
 ): Promise<string> {
   const realm = new URL(parameters['realm'] ?? '');
-  const unsafe = realm.protocol !== 'https:' && !isLoopback(realm.host) && !base.startsWith('http:');
+  const unsafe = realm.protocol !== 'https:' && !isLoopback(realm.host);
   const secret = unsafe ? undefined : credentials;
   const query = ['service', 'scope'].flatMap((key) => (parameters[key] ? [[key, parameters[key]]] : []));
   const body = new URLSearchParams(query as [string, string][]);
@@ -113,8 +112,10 @@ export function openSession(base: string, host: string, repository: string): Ses
 
   async function authorise(response: Response, signal: AbortSignal): Promise<string> {
     const { scheme, parameters } = parseChallenge(response.headers.get('www-authenticate') ?? '');
-    const credentials = await findCredentials(host, repository);
-    if (scheme === 'bearer') return fetchToken(parameters, credentials, base, signal);
+    // A mirror may be without TLS; then it gets no secrets.
+    const exposed = base.startsWith('http:') && !isLoopback(new URL(base).host);
+    const credentials = exposed ? undefined : await findCredentials(host, repository);
+    if (scheme === 'bearer') return fetchToken(parameters, credentials, signal);
     if (scheme === 'basic' && credentials !== undefined) return basic(credentials);
     throw new HttpError(401, base);
   }
