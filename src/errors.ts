@@ -37,6 +37,8 @@ export const CODES = {
   E_RELEASE: { exit: EXIT.build, title: 'A build is not released' },
   E_TARGET: { exit: EXIT.usage, title: 'The place to publish to cannot be used' },
   E_AGENT: { exit: EXIT.usage, title: "The agent's configuration is wrong" },
+  E_COMPOSE: { exit: EXIT.usage, title: 'A composition is wrong' },
+  E_IMAGE: { exit: EXIT.build, title: 'An OCI image cannot be used' },
   E_TEST: { exit: EXIT.test, title: 'A test of the image failed' },
 } as const satisfies Record<string, { exit: number; title: string }>;
 

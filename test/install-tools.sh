@@ -7,6 +7,7 @@ packages='
   busybox-static cpio dosfstools erofs-utils fdisk gdisk grub-common grub-pc-bin jsonnet kmod mtools qemu-utils
   squashfs-tools xorriso xz-utils zstd
   gnupg openssl python3
+  docker-registry golang-go skopeo umoci
 '
 
 missing=

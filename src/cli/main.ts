@@ -10,6 +10,7 @@ import { interruption, listenForSignals } from './signals.ts';
 const COMMANDS = [
   'build',
   'plan',
+  'compose',
   'show-config',
   'test',
   'vm',

@@ -305,8 +305,8 @@ export async function storeOutput(
     ...{ epoch: output.epoch ?? job.epoch, ms },
   };
   for (const [name, path] of Object.entries(output.files ?? {})) {
-    await refuseSecrets(job, join(work, path), `its output ${name}`);
-    result.files[name] = await addBlob(store, join(work, path));
+    if (typeof path === 'string') await refuseSecrets(job, join(work, path), `its output ${name}`);
+    result.files[name] = typeof path === 'string' ? await addBlob(store, join(work, path)) : path;
   }
   for (const [name, set] of Object.entries(output.sets ?? {})) {
     const blobs: Record<string, Blob> = {};

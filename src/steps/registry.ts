@@ -28,6 +28,8 @@ const KINDS = [
   'inventory',
   'manifest',
   'config',
+  'compose',
+  'compose-boot',
 ];
 
 function modulePath(kind: string): string {

@@ -15,8 +15,8 @@ export interface Blob {
 
 /** What a step made. `path`s are relative to the step's work directory. */
 export interface StepOutput {
-  /** Single files: output name to path. */
-  files?: Record<string, string>;
+  /** Single files: output name to path, or a blob that the store already has. */
+  files?: Record<string, string | Blob>;
   /** Directories of files: output name to (file name to path, or a blob that the store already has). */
   sets?: Record<string, Record<string, string | Blob>>;
   trees?: Record<string, Tree>;

@@ -79,18 +79,38 @@ export function parsePax(data: Buffer): Map<string, Buffer> {
   return records;
 }
 
+/** Names as an archive has them, before anything is normalised. */
+export interface RawNames {
+  name: string;
+  link: string;
+  uname: string;
+  gname: string;
+}
+
+export function rawNames(block: Buffer, pax: ReadonlyMap<string, Buffer>): RawNames {
+  const own = (key: string, at: number, length: number) => {
+    const value = pax.get(key);
+    return value ? decodeName(value) : text(block, at, length);
+  };
+  const prefix = text(block, 257, 5) === 'ustar' && block[263] === 0x30 ? text(block, 345, 155) : '';
+  return {
+    name: pax.has('path') || prefix === '' ? own('path', 0, 100) : `${prefix}/${text(block, 0, 100)}`,
+    link: own('linkpath', 157, 100),
+    uname: own('uname', 265, 32),
+    gname: own('gname', 297, 32),
+  };
+}
+
 /** The entry that a header block and the extended records before it describe. */
 export function parseHeader(block: Buffer, pax: Map<string, Buffer>): Entry {
   const own = (name: string) => {
     const value = pax.get(name);
     return value && decodeName(value);
   };
-  const prefix = text(block, 257, 5) === 'ustar' && block[263] === 0x30 ? text(block, 345, 155) : '';
-  const name = own('path') ?? (prefix === '' ? '' : `${prefix}/`) + text(block, 0, 100);
+  const { name, link } = rawNames(block, pax);
   const flag = String.fromCharCode(block[156]!);
   const type = (flag === '\0' || flag === '7' ? FILE : flag) as EntryType;
   if (!/^[0-6]$/.test(type)) throw new Error(`unsupported tar entry type ${JSON.stringify(flag)} at ${name}`);
-  const link = own('linkpath') ?? text(block, 157, 100);
   const xattrs = new Map<string, Buffer>();
   for (const [key, value] of pax) if (key.startsWith(XATTR)) xattrs.set(key.slice(XATTR.length), value);
   return {
@@ -108,14 +128,16 @@ export function parseHeader(block: Buffer, pax: Map<string, Buffer>): Entry {
   };
 }
 
-function paxRecord(key: string, value: Buffer): Buffer {
+/** A `LENGTH KEY=VALUE\n` record. */
+export function paxRecord(key: string, value: Buffer): Buffer {
   const rest = Buffer.concat([Buffer.from(` ${key}=`), value, Buffer.from('\n')]);
   let length = rest.length;
   while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
   return Buffer.concat([Buffer.from(String(length)), rest]);
 }
 
-function block(fields: {
+/** A ustar header block; what does not fit into a field belongs into an extended header before it. */
+export function ustarBlock(fields: {
   name: Buffer;
   mode: number;
   uid: number;
@@ -124,8 +146,11 @@ function block(fields: {
   mtime: number;
   type: string;
   link: Buffer;
-  major: number;
-  minor: number;
+  /** Left empty where there is none. */
+  major?: number;
+  minor?: number;
+  uname?: Buffer;
+  gname?: Buffer;
 }): Buffer {
   const out = Buffer.alloc(BLOCK);
   const octal = (value: number, at: number, length: number) =>
@@ -147,8 +172,10 @@ function block(fields: {
   out.write(fields.type, 156);
   fields.link.copy(out, 157, 0, 100);
   out.write('ustar\x0000', 257, 'latin1');
-  octal(fields.major, 329, 8);
-  octal(fields.minor, 337, 8);
+  fields.uname?.copy(out, 265, 0, 32);
+  fields.gname?.copy(out, 297, 0, 32);
+  if (fields.major !== undefined) octal(fields.major, 329, 8);
+  if (fields.minor !== undefined) octal(fields.minor, 337, 8);
   let sum = 0;
   for (const byte of out) sum += byte;
   out.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
@@ -169,10 +196,10 @@ export function encodeHeader(entry: Entry): Buffer {
   if (entry.gid > 0o7777777) add('gid', String(entry.gid));
   const names = [...entry.xattrs.keys()].sort();
   for (const key of names) records.push(paxRecord(XATTR + key, entry.xattrs.get(key)!));
-  const header = block({ ...entry, name, link });
+  const header = ustarBlock({ ...entry, name, link });
   if (records.length === 0) return header;
   const data = Buffer.concat(records);
-  const paxHeader = block({
+  const paxHeader = ustarBlock({
     ...{
       name: Buffer.from('PaxHeaders/x'),
       mode: 0o644,
