@@ -1,9 +1,10 @@
 /** The kinds of targets. */
 import { OsmithError } from '../../errors.ts';
 import { directoryKind } from './directory.ts';
+import { sshKind } from './ssh.ts';
 import type { Publisher, PublisherKind, PublisherOptions } from './types.ts';
 
-const KINDS: PublisherKind[] = [directoryKind];
+const KINDS: PublisherKind[] = [directoryKind, sshKind];
 
 /** Opens a target: `KIND://…`, or the path of a directory. Throws E_USAGE. */
 export function openPublisher(options: PublisherOptions): Publisher {
