@@ -8,6 +8,7 @@ packages='
   squashfs-tools xorriso xz-utils zstd
   gnupg openssl python3
   docker-registry golang-go skopeo umoci
+  openssh-client openssh-server swift-account swift-container swift-object swift-proxy
 '
 
 missing=
@@ -26,14 +27,21 @@ else
   exit 0
 fi
 
-# RUNLEVEL: tests start the servers themselves, with their own configuration; nothing is to run beside them.
-apt() { as_root RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"; }
+apt() { as_root DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"; }
 # shellcheck disable=SC2086 # words
 add() { apt install -y --no-install-recommends $missing; }
 
 echo "Installing for the tests:$missing" >&2
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# Tests start the servers themselves, with a configuration of their own: none shall run because it was installed.
+policy=/usr/sbin/policy-rc.d
+if [ -e "$policy" ]; then
+  trap 'rm -f "$log"' EXIT
+else
+  trap 'rm -f "$log"; as_root rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+fi
 # The package lists may be old, or not there at all.
 if ! add >"$log" 2>&1 && ! { apt update && add; } >"$log" 2>&1; then
   tail -n 5 "$log" >&2

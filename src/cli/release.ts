@@ -37,7 +37,10 @@ export function register(program: Command): void {
   addSignerOptions(
     addVariantOptions(command)
       .option('--out <dir>', 'where the build is', 'out')
-      .option('--target <dir>', 'where to publish; default: option target of section [release]')
+      .option(
+        '--target <place>',
+        'where to publish: a directory, ssh://… or s3://…; default: option target of section [release]',
+      )
       .option('--keep <n>', 'how many old releases stay; default: option keep of [release]', atLeastOne)
       .option('--dry-run', 'only say what would be done')
       .option('--allow-older', 'publish what is older than the published release')
