@@ -1,35 +1,19 @@
 /** Pushes: orders for running machines, signed, sent to their agents. docs/agent.md has the protocol. */
-import { request } from 'node:https';
-import type { IncomingMessage } from 'node:http';
 import pLimit from 'p-limit';
-import { z } from 'zod';
 import { OsmithError, toOsmithError } from '../../errors.ts';
 import { dates } from '../claims.ts';
 import { signJwt } from '../jwt.ts';
 import type { Claims, Json, Key, Pattern, PatternFiles, SignCommand } from '../types.ts';
-import { connect, type Host, type Trust } from './connect.ts';
+import type { Host, Trust } from './connect.ts';
+import { exchange, parseAnswer, type Order, type PushAnswer, type Reply } from './exchange.ts';
 
 export { parseFingerprint, parseHost, type Host, type Trust } from './connect.ts';
+export type { Order, PushAnswer } from './exchange.ts';
 
 /** How long an order holds, in seconds, unless its pattern says: nobody shall be able to repeat it much later. */
 const EXPIRES_IN = 3600;
-/** Milliseconds. */
-const CONNECT_LIMIT = 15_000;
 /** Agents read no more. */
 const MAX_TOKEN = 16 * 1024 * 1024;
-/** Answers name commands; what is longer comes from something else. */
-const MAX_ANSWER = 16 * 1024 * 1024;
-
-const answerSchema = z.object({
-  changed: z.array(z.string()),
-  removed: z.array(z.string()),
-  err: z.string(),
-  exit: z.int(),
-  /** What commands printed that have `onChange: ['osmith:stdout']`. */
-  stdout: z.array(z.string()).default([]),
-});
-
-export type PushAnswer = z.infer<typeof answerSchema>;
 
 export interface PushResult {
   host: string;
@@ -37,15 +21,6 @@ export interface PushResult {
   answer?: PushAnswer;
   /** Why it cannot be said that all went well there. */
   error?: OsmithError;
-}
-
-export interface Order {
-  /** Signed. */
-  token: string;
-  /** Name of the source that it is for, in the agent's configuration. */
-  source: string;
-  /** The machine keeps what it had, and forgets this when it is done. */
-  once: boolean;
 }
 
 export interface PushOptions {
@@ -127,7 +102,7 @@ async function pushTo(host: Host, order: Order, options: PushOptions): Promise<P
   const late = AbortSignal.timeout(options.timeout);
   const signal = AbortSignal.any([options.signal, late]);
   try {
-    const answer = await send(host, order, options.trust(host), signal);
+    const answer = answerOf(order, await exchange(host, order, options.trust(host), signal));
     if (answer.err === '') return { host: host.name, answer };
     return { host: host.name, answer, error: new OsmithError('E_COMMAND', `${host.name}: ${answer.err}`) };
   } catch (error) {
@@ -151,48 +126,8 @@ function describe(host: Host, error: unknown): OsmithError {
   return new OsmithError('E_NETWORK', `${host.name}: cannot be reached: ${message}`, { cause: error });
 }
 
-/** Throws what is not an agent's answer to an order that it took. */
-async function send(host: Host, order: Order, trust: Trust, signal: AbortSignal): Promise<PushAnswer> {
-  const connecting = AbortSignal.timeout(CONNECT_LIMIT);
-  const socket = await connect(host, trust, AbortSignal.any([signal, connecting])).catch((error: unknown) => {
-    if (connecting.aborted && !signal.aborted)
-      throw new Error(`no connection within ${CONNECT_LIMIT / 1000} s`);
-    throw error;
-  });
-  const body = Buffer.from(order.token);
-  try {
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const out = request(
-        {
-          method: 'POST',
-          path: `/v1/push/${encodeURIComponent(order.source)}${order.once ? '?once' : ''}`,
-          headers: { host: `${host.address}:${host.port}`, 'content-length': body.length },
-          createConnection: () => socket,
-          signal,
-        },
-        resolve,
-      );
-      out.on('error', reject);
-      out.end(body);
-    });
-    return readAnswer(order, response.statusCode ?? 0, await bodyOf(response));
-  } finally {
-    socket.destroy();
-  }
-}
-
-async function bodyOf(response: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of response as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > MAX_ANSWER) throw new OsmithError('E_NETWORK', 'It sends too much for an answer');
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
-}
-
-function readAnswer({ source }: Order, status: number, body: string): PushAnswer {
+/** Throws for what is not an agent's answer to an order that it took. */
+function answerOf({ source }: Order, { status, body }: Reply): PushAnswer {
   if (status === 404)
     throw new OsmithError('E_SIGNATURE', `It does not take this order for the source ${source}`, {
       hint: 'The source must exist there with allowPush, and trust the key, audience and date; the agent logs which it was',
@@ -200,9 +135,5 @@ function readAnswer({ source }: Order, status: number, body: string): PushAnswer
   if (status === 429)
     throw new OsmithError('E_NETWORK', 'It gets too many requests', { hint: 'Try again in a while' });
   if (status !== 200) throw new OsmithError('E_NETWORK', `It answers ${status}`);
-  try {
-    return answerSchema.parse(JSON.parse(body));
-  } catch (cause) {
-    throw new OsmithError('E_NETWORK', 'What answers there is not an agent', { cause });
-  }
+  return parseAnswer(body);
 }

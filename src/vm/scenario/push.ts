@@ -89,7 +89,7 @@ export const push = defineStepKind({
     );
     const { source, once, within } = given;
     const port = await forwardedPort(context.vm().qmp, AGENT_PORT);
-    const reply = await pushToken({ port, source, once }, token, { seconds: within, signal: context.signal })
+    const reply = await pushToken(port, { token, source, once }, { seconds: within, signal: context.signal })
       // The agent says what it is missing only in its own log.
       .catch((cause: unknown) => {
         const why = (cause as Error).message;
