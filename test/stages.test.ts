@@ -199,7 +199,9 @@ if touch "$OSMITH_ARTIFACTS/x" 2> /dev/null || echo >> "$OSMITH_ARTIFACTS/manife
   expect(await built(['--dry-run'])).not.toContain('publish/10-send');
   expect(world.take()).toEqual([]);
   expect(await built()).toEqual(['publish/10-send']);
-  expect(world.take()).toEqual([expect.stringMatching(/manifest\.json\nosmith_deb_\w+\.vmlinuz\n.*Osmith/)]);
+  expect(world.take()).toEqual([
+    expect.stringMatching(/manifest\.json\nosmith_deb_\w+\.config\.ini\nosmith_deb_\w+\.vmlinuz\n.*Osmith/),
+  ]);
   expect(await built()).toEqual([]);
   const other = ['--set', 'image.title=Other'];
   expect(await built(other)).toContain('publish/10-send');
