@@ -3,7 +3,7 @@
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup image test lint format docs bench clean
+.PHONY: help setup image test test-desktop lint format docs bench clean
 
 help:
 	@echo 'make image    set up, build the default system into out/, boot it'
@@ -27,7 +27,11 @@ image: setup
 
 test: setup lint
 	@test/install-tools.sh
-	vitest run --reporter=default --reporter=./test/summary-reporter.ts
+	vitest run --project unit --project e2e --reporter=default --reporter=./test/summary-reporter.ts
+
+test-desktop: setup
+	@test/install-tools.sh
+	vitest run --project desktop
 
 lint: node_modules/.package-lock.json
 	eslint .
