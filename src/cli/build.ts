@@ -143,7 +143,6 @@ async function buildVariant(command: Command, session: Session): Promise<Built |
   const selection = select(command, config, options);
   const { plan } = selection;
   await checkCredentials(plan, credentials);
-  await requireHost();
   // Through a symbolic link to where it leads: the directory is replaced, not the link.
   const out = await realpath(options.out).catch(() => resolve(options.out));
   const lock = await lockAll(session, out);
@@ -167,6 +166,7 @@ async function buildVariant(command: Command, session: Session): Promise<Built |
 
 async function build(command: Command, options: BuildOptions): Promise<void> {
   const config = loadVariant(command);
+  await requireHost();
   const store = await openStore(defaultStoreDir());
   const global = globals(command);
   const reporter = reporterFor(global);
