@@ -55,7 +55,10 @@ function openDirectory({ target, name, signal }: PublisherOptions): Publisher {
         await makeDirectories(dirname(root), join(basename(root), name));
         const lock = await lockFile(join(own, LOCK), { wait: false, ...(signal && { signal }) });
         // Nobody else writes now: what is there was left by one that was killed.
-        if (lock !== undefined) await rm(join(own, UNFINISHED), { recursive: true, force: true });
+        if (lock !== undefined) {
+          await rm(join(own, UNFINISHED), { recursive: true, force: true });
+          await removeEmptyIn(own);
+        }
         return lock;
       }),
     list: async (directory) => guarded(directory, async () => listFiles(root, directory)),
@@ -194,6 +197,13 @@ async function removeEmpty(root: string, path: string): Promise<void> {
     } catch {
       return; // not empty
     }
+  }
+}
+
+/** Directories that are empty: one that was killed had just made them, or just emptied them. */
+async function removeEmptyIn(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) await rmdir(join(directory, entry.name)).catch(() => {}); // not empty
   }
 }
 
