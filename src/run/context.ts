@@ -1,12 +1,12 @@
 /** Gives a running step its inputs, its sandbox and its way to make outputs. */
-import { chmod, link, mkdir, open, rm, stat } from 'node:fs/promises';
+import { chmod, link, mkdir, open, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { OsmithError } from '../errors.ts';
-import { credentialEnv, credentialFiles, CREDENTIALS_DIR, holdsSecret } from './credentials.ts';
+import { credentialEnv, credentialFiles, CREDENTIALS_DIR } from './credentials.ts';
 import { isStepInput, type Json, type Step } from '../plan/types.ts';
-import type { Blob, ExecOptions, ExecResult, StepContext, StepOutput, Tree } from '../steps/types.ts';
+import type { Blob, ExecOptions, ExecResult, StepContext, Tree } from '../steps/types.ts';
 import type { Results } from './key.ts';
 import { captureArguments, writeLayer } from './layer/commit.ts';
 import { flatten } from './layer/flatten.ts';
@@ -14,9 +14,10 @@ import { indexTar, type IndexedEntry } from './layer/index.ts';
 import { selectParts } from './layer/select.ts';
 import { tarStream } from './layer/stream.ts';
 import type { StepLog } from './log.ts';
+import { keepFile } from './output.ts';
 import { noSpaceLeft, watchSpace } from './space.ts';
 import { startSandbox, type Bind, type SandboxSpec, type TreeMount } from './sandbox.ts';
-import { addBlob, blobPath, hasBlob, treeOf, type Result, type Store } from './store.ts';
+import { blobPath, hasBlob, treeOf, type Result, type Store } from './store.ts';
 import { adopt, checkoutAll } from './trees.ts';
 
 export interface Environment {
@@ -204,8 +205,7 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
   async function addLayer(rawTar: string, keepRoot: boolean): Promise<Blob> {
     const layer = join(job.dir, `layer-${uppers.size}.tar`);
     await writeLayer(rawTar, layer, { epoch: job.epoch, keepRoot });
-    await refuseSecrets(job, layer, 'what it changed');
-    return addBlob(store, layer);
+    return keepFile(store, job, layer, 'what it changed');
   }
 
   return {
@@ -265,19 +265,11 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
     async importTar(path) {
       return { layers: [(await addLayer(join(work, path), true)).digest] };
     },
-    keep: (path) => addBlob(store, join(work, path)),
+    keep: (path) => keepFile(store, job, join(work, path), path),
     has: (digest, size) => hasBlob(store, { digest, size }),
     log: (line) => log.line(line),
     progress: (text) => log.progress(text),
   };
-}
-
-/** Nothing that leaves a step may hold a credential of it. */
-async function refuseSecrets(job: Job, file: string, what: string): Promise<void> {
-  if (!(await holdsSecret(file, job.secrets))) return;
-  throw new OsmithError('E_HOOK', `${what} holds a secret of its credentials; none of it was kept`, {
-    hint: 'Do not write credentials to files that outlive the step',
-  });
 }
 
 function toolFailure(argv: readonly string[], exitCode: number, log: StepLog): OsmithError {
@@ -289,38 +281,4 @@ function toolFailure(argv: readonly string[], exitCode: number, log: StepLog): O
     log: log.file,
     exitCode,
   });
-}
-
-/** Turns what a step returned into a stored result. */
-export async function storeOutput(
-  environment: Environment,
-  job: Job,
-  output: StepOutput,
-  ms: number,
-): Promise<Result> {
-  const { store } = environment;
-  const work = join(job.dir, 'work');
-  const result: Result = {
-    ...{ key: job.key, files: {}, sets: {}, trees: {}, facts: output.facts ?? {} },
-    ...{ epoch: output.epoch ?? job.epoch, ms },
-  };
-  for (const [name, path] of Object.entries(output.files ?? {})) {
-    if (typeof path === 'string') await refuseSecrets(job, join(work, path), `its output ${name}`);
-    result.files[name] = typeof path === 'string' ? await addBlob(store, join(work, path)) : path;
-  }
-  for (const [name, set] of Object.entries(output.sets ?? {})) {
-    const blobs: Record<string, Blob> = {};
-    for (const [entry, value] of Object.entries(set)) {
-      blobs[entry] = typeof value === 'string' ? await addBlob(store, join(work, value)) : value;
-    }
-    result.sets[name] = blobs;
-  }
-  for (const [name, tree] of Object.entries(output.trees ?? {})) {
-    const layers = tree.layers.map(async (digest) => ({
-      digest,
-      size: (await stat(blobPath(store, digest))).size,
-    }));
-    result.trees[name] = { layers: await Promise.all(layers) };
-  }
-  return result;
 }
