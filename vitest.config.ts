@@ -1,24 +1,32 @@
 import { defineConfig } from 'vitest/config';
 
-// The desktop is under construction, and its test takes a quarter of an hour: `make test-desktop`.
-const DESKTOP = ['test/desktop.test.ts'];
+// Servers and emulated machines miss a deadline at times on a busy host. What needed a second try is told at the end.
+const retry = process.env['CI'] === undefined ? 0 : 1;
 
 export default defineConfig({
   test: {
+    // Builds and machines wait as much as they work: two files at a time, whatever the number of processors.
+    maxWorkers: 2,
     // `unit` stands beside the code and takes seconds; `e2e` builds and boots real systems.
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          retry,
+        },
+      },
       {
         test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
-          exclude: DESKTOP,
           testTimeout: 1_200_000,
           hookTimeout: 1_200_000,
-          fileParallelism: false,
+          retry,
         },
       },
-      { test: { name: 'desktop', include: DESKTOP, testTimeout: 1_200_000, hookTimeout: 1_200_000 } },
     ],
   },
 });

@@ -2,8 +2,8 @@
  * The only module that may read the clock, the environment or randomness.
  * Everything else receives what it needs, so that a build depends on its inputs alone.
  */
-import { randomBytes } from 'node:crypto';
-import { homedir, tmpdir } from 'node:os';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { homedir, hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
 /** Milliseconds since the Unix epoch. For progress and logs, never for contents. */
@@ -73,7 +73,17 @@ export function randomFraction(): number {
   return randomBytes(4).readUInt32LE(0) / 0x1_0000_0000;
 }
 
+/** Who runs this, and where. For records, never for contents. */
+export function whoami(): { user: string; host: string } {
+  return { user: userInfo().username, host: hostname() };
+}
+
 /** Bytes that nobody can guess: serial numbers and the like. */
 export function randomData(size: number): Buffer {
   return randomBytes(size);
+}
+
+/** A UUID that nobody has had before. */
+export function randomUuid(): string {
+  return randomUUID();
 }

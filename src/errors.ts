@@ -23,6 +23,7 @@ export const CODES = {
   E_PACKAGE_MISSING: { exit: EXIT.build, title: 'A package cannot be found or installed' },
   E_SUITE: { exit: EXIT.build, title: 'The distribution has no such suite' },
   E_OSTREE_REF: { exit: EXIT.build, title: 'An OSTree branch does not exist' },
+  E_FLATPAK: { exit: EXIT.build, title: 'A Flatpak app cannot be had as configured' },
   E_NETWORK: { exit: EXIT.build, title: 'A mirror or server cannot be reached' },
   E_SIGNATURE: { exit: EXIT.verify, title: 'A signature or checksum does not hold' },
   E_NO_SPACE: { exit: EXIT.build, title: 'A file system is full' },
@@ -34,11 +35,15 @@ export const CODES = {
   E_KEY: { exit: EXIT.usage, title: 'A key cannot be used' },
   E_COMMAND: { exit: EXIT.build, title: 'A command of a pattern failed' },
   E_UPDATE: { exit: EXIT.build, title: 'A machine cannot be updated' },
+  E_INSTALL: { exit: EXIT.build, title: 'A system cannot be installed on a machine' },
   E_RELEASE: { exit: EXIT.build, title: 'A build is not released' },
   E_TARGET: { exit: EXIT.usage, title: 'The place to publish to cannot be used' },
   E_AGENT: { exit: EXIT.usage, title: "The agent's configuration is wrong" },
   E_COMPOSE: { exit: EXIT.usage, title: 'A composition is wrong' },
   E_IMAGE: { exit: EXIT.build, title: 'An OCI image cannot be used' },
+  E_DRIFT: { exit: EXIT.usage, title: 'A reference is not what the lock file records' },
+  E_PKG: { exit: EXIT.usage, title: 'A package directory cannot be used' },
+  E_AUDIT: { exit: EXIT.build, title: 'The record of a build cannot be written' },
   E_TEST: { exit: EXIT.test, title: 'A test of the image failed' },
 } as const satisfies Record<string, { exit: number; title: string }>;
 
@@ -53,6 +58,8 @@ export interface ErrorDetails {
   /** What the user can do about it. */
   hint?: string | undefined;
   where?: Where | undefined;
+  /** What of a step's configuration it is about; `Step.origins` knows where that is written. */
+  about?: string | undefined;
   cause?: unknown;
   /** Last lines of the failing program. */
   tail?: string[] | undefined;

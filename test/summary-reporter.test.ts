@@ -12,6 +12,8 @@ const FILES = {
   'mixed.test.ts': `${HEAD}
     test('good', () => {});
     test('bad', () => expect(1).toBe(2));
+    let tries = 0;
+    test('at last', { retry: 1 }, () => expect(tries++).toBe(1));
     test.skip('left out', () => {});
     describe('group', () => { test('inside', () => {}); });`,
   'hook.test.ts': `${HEAD}
@@ -24,7 +26,7 @@ const FILES = {
     test('good, but', () => void Promise.reject(new Error('nobody waits for this')));`,
 };
 
-test('the last line counts what vitest saw, also what failed outside of any test', async () => {
+test('the end names what failed and counts what vitest saw, also outside of any test', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'osmith-summary-'));
   try {
     await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
@@ -39,7 +41,15 @@ test('the last line counts what vitest saw, also what failed outside of any test
     );
     expect(outcome.code).toBe(1);
     // Failed: `bad`, the hook, the file that does not load, the rejection that nobody handles.
-    expect(outcome.stdout.trimEnd().split('\n').at(-1)).toBe('3 passed, 4 failed, 2 skipped');
+    const end = outcome.stdout.trimEnd().split('\n').slice(-6);
+    expect(end.at(-1)).toBe('4 passed, 4 failed, 2 skipped');
+    expect(end.slice(0, 5).sort()).toEqual([
+      expect.stringMatching(/^FAILED broken\.test\.ts: .*nowhere/),
+      'FAILED hook.test.ts > group: no',
+      'FAILED mixed.test.ts > bad: expected 1 to be 2 // Object.is equality',
+      'FAILED outside of any test: nobody waits for this',
+      'FLAKY mixed.test.ts > at last: expected +0 to be 1 // Object.is equality',
+    ]);
   } finally {
     await rm(dir, { recursive: true });
   }

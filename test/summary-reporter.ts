@@ -1,19 +1,41 @@
-/** Ends a test run with `N passed, N failed` alone on a line, which every reader of logs can find. */
-import type { Reporter, SerializedError, TestModule } from 'vitest/node';
+/**
+ * Ends a test run with the names of what failed, or was right only at a second try, and `N passed, N failed` alone on a
+ * line: whoever sees no more than the end of a log learns what to look at.
+ */
+import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
 
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    process.stdout.write(`${summary(modules, unhandled.length)}\n`);
+    process.stdout.write(`${summary(modules, unhandled)}\n`);
   }
 }
 
 /** A file that cannot be loaded, a failed hook and an error outside of any test count as one failure each. */
-export function summary(modules: readonly TestModule[], unhandled: number): string {
+export function summary(modules: readonly TestModule[], unhandled: readonly SerializedError[]): string {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
-  const count = (state: string) => tests.filter((test) => test.result().state === state).length;
+  const inState = (state: string) => tests.filter((test) => test.result().state === state);
   const groups = modules.flatMap((module) => [module, ...module.children.allSuites()]);
-  const broken = groups.filter((group) => group.errors().length > 0).length;
-  const skipped = count('skipped') + count('pending');
-  const line = `${count('passed')} passed, ${count('failed') + broken + unhandled} failed`;
-  return skipped === 0 ? line : `${line}, ${skipped} skipped`;
+  const failed = [
+    ...inState('failed').map((test) => line('FAILED', fileOf(test), test.fullName, test.result().errors)),
+    ...groups
+      .filter((group) => group.errors().length > 0)
+      .map((group) =>
+        line('FAILED', fileOf(group), 'fullName' in group ? group.fullName : '', group.errors()),
+      ),
+    ...unhandled.map((error) => line('FAILED', '', 'outside of any test', [error])),
+  ];
+  const flaky = tests.filter((test) => test.diagnostic()?.flaky === true);
+  const skipped = inState('skipped').length + inState('pending').length;
+  const counts = `${inState('passed').length} passed, ${failed.length} failed`;
+  const again = flaky.map((test) => line('FLAKY', fileOf(test), test.fullName, test.result().errors));
+  return [...again, ...failed, skipped === 0 ? counts : `${counts}, ${skipped} skipped`].join('\n');
+}
+
+function fileOf(entity: TestCase | TestModule | { module: TestModule }): string {
+  return 'module' in entity ? entity.module.relativeModuleId : entity.relativeModuleId;
+}
+
+function line(word: string, file: string, name: string, errors: readonly { message: string }[] = []): string {
+  const first = errors[0]?.message.split('\n')[0]?.slice(0, 200) ?? '';
+  return `${word} ${[file, name].filter((part) => part !== '').join(' > ')}: ${first}`;
 }

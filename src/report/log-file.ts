@@ -7,6 +7,8 @@ import { plainReporter } from './plain.ts';
 export interface LogFile {
   file: string;
   emit: Emit;
+  /** Waits until all that was said so far is in the file, or cannot be. */
+  flush(): Promise<void>;
   /** Writes what is left. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -19,6 +21,7 @@ export function openLogFile(file: string): LogFile {
   return {
     file,
     emit: reporter.emit,
+    flush: () => new Promise((resolve) => stream.write('', () => resolve())),
     async close() {
       reporter.close();
       stream.end();

@@ -1,11 +1,11 @@
 /** Copies a build's artifacts out of the store: all or none, and the last good ones stay until then. */
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { execa } from 'execa';
 import { uniqueName } from '../env.ts';
 import { isSystemError, OsmithError } from '../errors.ts';
 import type { Plan } from '../plan/types.ts';
 import { makeDirectory } from './directory.ts';
+import { copyBlob } from './place-files.ts';
 import { blobPath, type Result, type Store } from './store.ts';
 
 /** Name of the file that says what else is there; a directory with it is one that Osmith may replace. */
@@ -128,14 +128,11 @@ async function copyAll(
 ): Promise<void> {
   for (const { name, sha256 } of artifacts) {
     const to = join(dir, name);
-    // Disk images are sparse, and file systems that can share blocks do.
-    const copy = ['--sparse=always', '--reflink=auto', '--no-preserve=mode', blobPath(store, sha256), to];
-    const { failed, stderr, shortMessage } = await execa('cp', copy, {
-      reject: false,
-      ...(signal && { cancelSignal: signal }),
+    // Disk images are sparse.
+    await copyBlob(store, sha256, to, { sparse: 'always', signal }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw new OsmithError('E_OUT', `Cannot write ${to}: ${(error as Error).message}`);
     });
-    signal?.throwIfAborted();
-    if (failed) throw new OsmithError('E_OUT', `Cannot write ${to}: ${stderr || shortMessage}`);
     await utimes(to, epoch, epoch);
   }
 }

@@ -17,7 +17,7 @@ import type { StepLog } from './log.ts';
 import { keepFile } from './output.ts';
 import { noSpaceLeft, watchSpace } from './space.ts';
 import { startSandbox, type Bind, type SandboxSpec, type TreeMount } from './sandbox.ts';
-import { blobPath, hasBlob, treeOf, type Result, type Store } from './store.ts';
+import { blobPath, hasBlob, readResult, resultPath, treeOf, type Result, type Store } from './store.ts';
 import { adopt, checkoutAll } from './trees.ts';
 
 export interface Environment {
@@ -40,6 +40,8 @@ export interface Job {
   log: StepLog;
   /** Texts of its credentials, which nothing that it makes may hold. */
   secrets: readonly string[];
+  /** The key of the step's last result in a build of the variant. */
+  lastKey?: string | undefined;
   /** The last sandbox it had, for a look after a failure. */
   sandbox?: SandboxSpec;
 }
@@ -157,6 +159,7 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
         to: join(CREDENTIALS_DIR, file),
       })),
       ...(options.chroot === undefined ? {} : { chroot: options.chroot }),
+      ...(options.system === undefined ? {} : { system: options.system }),
       ...(options.arch === undefined ? {} : { arch: options.arch }),
     };
   }
@@ -234,6 +237,11 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
     facts(input): Record<string, Json> {
       return resultOf(environment, step, input).result.facts;
     },
+    async before() {
+      if (job.lastKey === undefined) return {};
+      const result = await readResult(resultPath(store, job.lastKey));
+      return typeof result === 'object' ? result.facts : {};
+    },
     exec,
     flatten(tree, select) {
       const layers = tree.layers.map((digest) => {
@@ -268,6 +276,7 @@ export async function makeContext<P>(environment: Environment, job: Job, params:
     keep: (path) => keepFile(store, job, join(work, path), path),
     has: (digest, size) => hasBlob(store, { digest, size }),
     log: (line) => log.line(line),
+    warn: (text) => log.warn(text),
     progress: (text) => log.progress(text),
   };
 }

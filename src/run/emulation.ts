@@ -2,12 +2,13 @@
 import { arch as hostArch } from 'node:os';
 
 /** Distribution architecture names to node's. */
-const NODE_ARCH: Record<string, string> = { amd64: 'x64', arm64: 'arm64' };
+const NODE_ARCH: Record<string, string> = { amd64: 'x64', arm64: 'arm64', riscv64: 'riscv64' };
 
 /** ELF headers as the kernel's binfmt_misc wants them: magic and mask, from qemu's binfmt configuration. */
 const MAGIC: Record<string, { machine: string; qemu: string }> = {
   amd64: { machine: '\\x3e\\x00', qemu: 'qemu-x86_64-static' },
   arm64: { machine: '\\xb7\\x00', qemu: 'qemu-aarch64-static' },
+  riscv64: { machine: '\\xf3\\x00', qemu: 'qemu-riscv64-static' },
 };
 
 export function isForeign(arch: string): boolean {

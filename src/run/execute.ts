@@ -9,7 +9,7 @@ import { loadKind } from '../steps/registry.ts';
 import { readSecrets } from './credentials.ts';
 import { makeContext, type Environment, type Job } from './context.ts';
 import { storeOutput } from './output.ts';
-import { rememberParts } from './history.ts';
+import { lastRun, rememberParts } from './history.ts';
 import { fileName, type KeyParts } from './key.ts';
 import { lockFile } from './lock.ts';
 import { openLog } from './log.ts';
@@ -70,7 +70,8 @@ async function runStep(environment: Environment, execution: Execution): Promise<
   const secrets = credentials.length === 0 ? [] : await readSecrets(environment.credentials!, credentials);
   const logFile = join(store.dir, 'logs', `${fileName(step.id)}-${key.slice(0, 12)}.log`);
   const log = openLog(logFile, step.id, emit, secrets);
-  const job: Job = { step, key, epoch: parts.epoch, dir, log, secrets };
+  const lastKey = (await lastRun(store, plan, step))?.key;
+  const job: Job = { step, key, epoch: parts.epoch, dir, log, secrets, lastKey };
   const start = now();
   try {
     const context = await makeContext(environment, job, params.data);
@@ -96,6 +97,14 @@ async function runStep(environment: Environment, execution: Execution): Promise<
   }
 }
 
+/** The error, and those that came with it, with the places that they are about. */
+function withPlaces(error: OsmithError, step: Step): OsmithError {
+  const { about, where = about === undefined ? undefined : step.origins?.[about], also } = error.details;
+  if (where === undefined && also === undefined) return error;
+  const others = also?.map((each) => withPlaces(each, step));
+  return new OsmithError(error.code, error.message, { ...error.details, where, also: others });
+}
+
 /** The error of a step, naming the step and its log. */
 function withLog(
   cause: unknown,
@@ -104,7 +113,7 @@ function withLog(
   signal: AbortSignal,
 ): OsmithError {
   if (signal.aborted) return new OsmithError('E_INTERRUPTED', `${step.id} was stopped`);
-  const error = toOsmithError(cause);
+  const error = withPlaces(toOsmithError(cause), step);
   return new OsmithError(error.code, `${step.id}: ${error.message}`, {
     cause: error.code === 'E_INTERNAL' ? cause : undefined,
     ...error.details,

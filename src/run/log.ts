@@ -13,6 +13,8 @@ const LONGEST = 8192;
 export interface StepLog {
   file: string;
   line(text: string): void;
+  /** A line that people see whatever the reporter shows of logs. */
+  warn(text: string): void;
   /** Copies a program's output until it ends. */
   follow(output: Readable): Promise<void>;
   progress(text: string): void;
@@ -53,6 +55,10 @@ export function openLog(file: string, step: string, emit: Emit, secrets: readonl
         // It was cut off; what it printed until then is kept.
       }
       await take(split.end());
+    },
+    warn(text) {
+      line(`warning: ${text}`);
+      emit({ type: 'warning', text: hidden(text) });
     },
     progress: (text) => emit({ type: 'step-progress', step, text }),
     tail: () => [...last],

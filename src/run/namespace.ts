@@ -9,7 +9,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { execa } from 'execa';
 import { OsmithError } from '../errors.ts';
 
 /** How many ids a sandbox has: 0 to 65535. */
@@ -47,6 +46,7 @@ async function mapIds(pid: number): Promise<void> {
         hint: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`,
       });
     }
+    const { execa } = await import('execa');
     const args = [pid, 0, own, 1, 1, range.start, IDS - 1].map(String);
     const result = await execa(tool, args, { reject: false });
     if (result.failed) {

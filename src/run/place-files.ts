@@ -1,35 +1,65 @@
 /** Hands single files out of the store: to a path, whole or not at all, or to a stream. */
 import { createReadStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { execa } from 'execa';
 import { uniqueName } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import type { Blob } from '../steps/types.ts';
-import { blobPath, type Store } from './store.ts';
+import { sha256 } from './key.ts';
+import { blobPath, writeAtomic, type Store } from './store.ts';
 
-/** Throws E_OUT when the path cannot be written; what was there then stays. */
+/** Where the store notes what it last wrote to a path. */
+function notePath(store: Store, path: string): string {
+  return join(store.dir, 'last', 'files', sha256(resolve(path)));
+}
+
+/** A blob and the state of the file that it was copied to: nobody changes a file without changing its times. */
+async function note({ digest }: Blob, path: string): Promise<string> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+  return [digest, dev, ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+async function isPlaced(store: Store, blob: Blob, path: string): Promise<boolean> {
+  try {
+    return (await readFile(notePath(store, path), 'utf8')) === (await note(blob, path));
+  } catch {
+    return false; // one of them is not there
+  }
+}
+
+/** Copies a blob by cp: file systems that can share blocks do, and holes stay holes. */
+export async function copyBlob(
+  store: Store,
+  digest: string,
+  path: string,
+  { sparse, signal }: { sparse: 'auto' | 'always'; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const options = [`--sparse=${sparse}`, '--reflink=auto', '--no-preserve=mode'];
+  const { execa } = await import('execa'); // loading it takes longer than a build with nothing to do
+  const { failed, stderr, shortMessage } = await execa('cp', [...options, blobPath(store, digest), path], {
+    reject: false,
+    ...(signal && { cancelSignal: signal }),
+  });
+  signal?.throwIfAborted();
+  if (failed) throw new Error(stderr || shortMessage);
+}
+
+/**
+ * Puts a blob at a path, which is left alone if it is there since the last time. Throws E_OUT when the path cannot be
+ * written; what was there then stays.
+ */
 export async function copyArtifact(
   store: Store,
   blob: Blob,
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
+  if (await isPlaced(store, blob, path)) return;
   const fresh = `${path}.new-${uniqueName()}`;
   try {
     await mkdir(dirname(path), { recursive: true });
-    // File systems that can share blocks do.
-    const argv = [
-      '--sparse=auto',
-      '--reflink=auto',
-      '--no-preserve=mode',
-      blobPath(store, blob.digest),
-      fresh,
-    ];
-    const { failed, stderr, shortMessage } = await execa('cp', argv, { reject: false, cancelSignal: signal });
-    signal.throwIfAborted();
-    if (failed) throw new Error(stderr || shortMessage);
+    await copyBlob(store, blob.digest, fresh, { sparse: 'auto', signal });
     await rename(fresh, path);
   } catch (cause) {
     await rm(fresh, { force: true }).catch(() => {});
@@ -43,6 +73,8 @@ export async function copyArtifact(
       hint: 'Name another path with --output',
     });
   }
+  // Where it cannot be noted, the file is only copied again.
+  await writeAtomic(notePath(store, path), await note(blob, path)).catch(() => {});
 }
 
 /** Writes all of it and leaves the stream open. */

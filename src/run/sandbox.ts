@@ -37,7 +37,9 @@ export interface SandboxSpec {
   cwd?: string;
   binds?: Bind[];
   trees?: TreeMount[];
-  /** Enter the tree mounted here. */
+  /** The tree mounted here gets the kernel's interfaces, for programs that enter it themselves. */
+  system?: string;
+  /** Enter the tree mounted here, with the kernel's interfaces in place. */
   chroot?: string;
   /** Architecture of foreign programs to run, if any. */
   arch?: string;
@@ -92,7 +94,9 @@ export function operations(spec: SandboxSpec): string[] {
     if (upper === undefined || work === undefined) ops.push('--ro-overlay', at, lowerdir(lowers));
     else ops.push('--overlay', at, lowerdir(lowers), upper, work);
   }
-  if (spec.chroot !== undefined) ops.push('--system', spec.chroot, '--chroot', spec.chroot);
+  const system = spec.system ?? spec.chroot;
+  if (system !== undefined) ops.push('--system', system);
+  if (spec.chroot !== undefined) ops.push('--chroot', spec.chroot);
   if (spec.cwd !== undefined) ops.push('--chdir', spec.cwd);
   return ops;
 }

@@ -10,7 +10,7 @@ import type { Environment, Job } from './context.ts';
 import { executeStep } from './execute.ts';
 import { forgetRun, lastRun, rememberParts } from './history.ts';
 import { keyParts, stepKey } from './key.ts';
-import { openScratch, cleanStale, type Scratch } from './scratch.ts';
+import { cleanStale, lazyScratch } from './scratch.ts';
 import { lookup, type Result, type Store } from './store.ts';
 
 export interface RunOptions {
@@ -41,15 +41,13 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<stri
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   const limit = pLimit(Math.max(2, availableParallelism()));
-  let scratch: Promise<Scratch> | undefined;
+  const scratch = lazyScratch(store, signal);
   let ran = 0;
   let cached = 0;
 
-  // Scratch space is made when the first step really runs: a build with nothing to do touches nothing.
   async function environment(): Promise<Environment> {
-    scratch ??= openScratch(store, signal);
-    const { dir } = await scratch;
     const { workspace, credentials } = options;
+    const dir = await scratch.dir();
     return { store, scratch: dir, workspace, results, signal, ...(credentials && { credentials }) };
   }
 
@@ -102,11 +100,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<stri
       failed.abort();
     });
   await Promise.allSettled(all);
-  if (scratch !== undefined) {
-    const opened = await scratch.catch(() => undefined);
-    await opened?.release();
-    if (!options.signal.aborted) await cleanStale(store);
-  }
+  if ((await scratch.release()) && !options.signal.aborted) await cleanStale(store);
   emit({ type: 'run-end', ok: first === undefined, ms: now() - start, ran, cached });
   if (options.signal.aborted)
     throw new OsmithError('E_INTERRUPTED', 'Stopped; the store keeps what was finished');

@@ -44,6 +44,25 @@ export async function openScratch(store: Store, signal?: AbortSignal): Promise<S
   };
 }
 
+export interface LazyScratch {
+  dir: () => Promise<string>;
+  /** Whether there was anything to release. */
+  release: () => Promise<boolean>;
+}
+
+/** Scratch space that is made when it is first asked for: who has nothing to do touches nothing. */
+export function lazyScratch(store: Store, signal?: AbortSignal): LazyScratch {
+  let opening: Promise<Scratch> | undefined;
+  return {
+    dir: async () => (await (opening ??= openScratch(store, signal))).dir,
+    release: async () => {
+      const opened = await opening?.catch(() => undefined);
+      await opened?.release();
+      return opening !== undefined;
+    },
+  };
+}
+
 /** Removes what killed processes left behind: scratch directories that nobody holds the lock of. */
 export async function cleanStale(store: Store): Promise<void> {
   const names = await readdir(join(store.dir, 'tmp'));

@@ -127,7 +127,7 @@ export function resultBlobs(result: Result): Blob[] {
 
 export type Lookup = { result: Result } | { missing: 'never' | 'damaged' };
 
-function resultPath(store: Store, key: string): string {
+export function resultPath(store: Store, key: string): string {
   return join(store.dir, 'results', `${key}.json`);
 }
 
