@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { StepContext, Tree } from '../steps/types.ts';
 
-/** A package file as the distribution's signed index describes it. */
+/** A package file as the distribution's index describes it. */
 export const packageFile = z.strictObject({
   name: z.string(),
   version: z.string(),
@@ -12,6 +12,10 @@ export const packageFile = z.strictObject({
   /** Bytes. */
   size: z.number().int().nonnegative(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** When it was made, seconds since the Unix epoch, where the index says so. */
+  date: z.number().int().nonnegative().optional(),
+  /** OpenPGP signature in base64, where it is not in the file itself. */
+  signature: z.string().optional(),
 });
 export type PackageFile = z.infer<typeof packageFile>;
 
@@ -31,10 +35,26 @@ export const source = {
   components: z.array(z.string()),
   /** URL; empty: the distribution's own default. */
   mirror: z.string(),
-  /** Key ring file in the tools tree; empty: the distribution's own. */
+  /** Key ring, a file or a directory of files, in the sandbox; empty: the distribution's own. */
   keyring: z.string(),
 };
 export type Source = z.infer<z.ZodObject<typeof source>>;
+
+/** How packages are unpacked. */
+export const unpacking = {
+  /** Whether the packages' own scripts and hooks run. */
+  scripts: z.boolean().default(true),
+  /** Patterns of paths that are not unpacked, in the package manager's words. */
+  noExtract: z.array(z.string()).default([]),
+};
+export type Unpacking = z.infer<z.ZodObject<typeof unpacking>>;
+
+export type ResolveRequest = Source & {
+  base: string[];
+  extra: string[];
+  /** Only what the packages need, not what every system has besides. */
+  bare?: boolean;
+};
 
 export interface Resolution {
   base: PackageList;
@@ -58,7 +78,7 @@ export interface BootFiles {
   vmlinuz: string;
   /** First boot loader, signed by Microsoft. */
   shim: string;
-  /** Second boot loader, signed by Debian: for disks and for the network. */
+  /** Second boot loader, signed by the distribution: for disks and for the network. */
   grub: string;
   grubnet: string;
   /** shim's key manager. */
@@ -72,23 +92,27 @@ export interface BootFiles {
   exclude: string[];
 }
 
-/** A distribution: its package manager behind one interface, and where it puts things. */
-export interface Distro {
-  /** Finds the exact package files for a minimum viable system, and those that further packages add. */
-  resolve(context: StepContext<Source & { base: string[]; extra: string[] }>): Promise<Resolution>;
-  /** Makes the minimum viable system out of the package files in /in/packages. */
-  bootstrap(context: StepContext<Source & { include: string[] }>, list: PackageList): Promise<Tree>;
-  /** Installs further packages from /in/packages into the tree mounted writable at /tree. */
-  install(
-    context: StepContext<Source & { packages: string[] }>,
-    list: PackageList,
-    base: Tree,
-  ): Promise<void>;
-  /** Reads the package database out of a tree's files. */
-  inventory(read: (path: string) => Promise<string>): Promise<InstalledPackage[]>;
-  /** When a package file was made, seconds since the Unix epoch. */
-  packageDate(file: string): Promise<number>;
-  /** Paths that `inventory` reads. */
-  databaseFiles: string[];
+/** What is known of a distribution without asking it: plain data, which plans are made of. */
+export interface DistroData {
+  /** What people call it. */
+  title: string;
+  /** By architecture; those that are not there cannot be booted. */
   boot: Record<string, BootFiles>;
+}
+
+export type BootstrapParams = Source & Unpacking & { include: string[] };
+export type InstallParams = Source & Unpacking & { packages: string[] };
+
+/** A distribution: its package manager behind one interface, and where it puts things. */
+export interface Distro extends DistroData {
+  /** Finds the exact package files for a minimum viable system, and those that further packages add. */
+  resolve(context: StepContext<ResolveRequest>): Promise<Resolution>;
+  /** Makes the minimum viable system out of the package files in /in/packages, and leaves it clean. */
+  bootstrap(context: StepContext<BootstrapParams>, list: PackageList): Promise<Tree>;
+  /** Installs further packages from /in/packages into the tree mounted writable at /tree, and leaves it clean. */
+  install(context: StepContext<InstallParams>, list: PackageList, base: Tree): Promise<void>;
+  /** What the package database of a tree says, sorted by name. */
+  inventory(context: StepContext<unknown>, tree: Tree): Promise<InstalledPackage[]>;
+  /** When a package file was made, seconds since the Unix epoch; absent: the index says it. */
+  packageDate?(file: string): Promise<number>;
 }

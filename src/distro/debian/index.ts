@@ -1,17 +1,4 @@
-import type { Distro } from '../types.ts';
-import { debianBoot } from './boot.ts';
-import { bootstrap } from './bootstrap.ts';
-import { install } from './install.ts';
-import { installedPackages, packageDate, STATUS } from './inventory.ts';
-import { resolve } from './resolve.ts';
+import { aptDistro } from '../apt/index.ts';
+import { debianData } from './data.ts';
 
-const debian: Distro = {
-  resolve,
-  bootstrap,
-  install,
-  packageDate,
-  databaseFiles: [STATUS],
-  inventory: async (read) => installedPackages(await read(STATUS)),
-  boot: debianBoot,
-};
-export default debian;
+export default aptDistro(debianData, '/usr/share/keyrings/debian-archive-keyring.gpg');

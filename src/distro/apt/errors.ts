@@ -1,6 +1,8 @@
 import { OsmithError } from '../../errors.ts';
 import type { Source } from '../types.ts';
 
+type Named = Source & { title: string };
+
 function unreachable(host: string): OsmithError {
   return new OsmithError('E_NETWORK', `${host} cannot be reached`, {
     hint: 'Check the network, the proxy variables and bootstrap.mirror',
@@ -8,14 +10,14 @@ function unreachable(host: string): OsmithError {
 }
 
 /** apt's messages that users can act on, most telling first. */
-const CAUSES: { pattern: RegExp; make: (match: RegExpMatchArray, source: Source) => OsmithError }[] = [
+const CAUSES: { pattern: RegExp; make: (match: RegExpMatchArray, source: Named) => OsmithError }[] = [
   {
     pattern: /Unable to locate package (\S+)|Package '?([^\s']+)'? has no installation candidate/,
     make: (match, source) => {
       const name = match[1] ?? match[2];
       return new OsmithError(
         'E_PACKAGE_MISSING',
-        `Debian ${source.suite} has no package ${name} for ${source.arch}`,
+        `${source.title} ${source.suite} has no package ${name} for ${source.arch}`,
         {
           hint: `Check its spelling in the package lists of the configuration; components in use: ${source.components.join(' ')}`,
         },
@@ -27,7 +29,7 @@ const CAUSES: { pattern: RegExp; make: (match: RegExpMatchArray, source: Source)
     make: (match, source) =>
       new OsmithError(
         'E_PACKAGE_MISSING',
-        `Debian ${source.suite} has no version ${match[1]} of ${match[2]}`,
+        `${source.title} ${source.suite} has no version ${match[1]} of ${match[2]}`,
         {
           hint: 'Leave out the version in the package lists of the configuration, or name one that the suite has',
         },
@@ -82,13 +84,13 @@ const CAUSES: { pattern: RegExp; make: (match: RegExpMatchArray, source: Source)
 ];
 
 /** A failed apt run as the error a user can act on; the original one if apt's words are not known. */
-export function aptError(error: unknown, source: Source): unknown {
+export function aptError(error: unknown, source: Source, title: string): unknown {
   if (!(error instanceof OsmithError) || error.code !== 'E_TOOL') return error;
   const text = (error.details.tail ?? []).join('\n');
   for (const { pattern, make } of CAUSES) {
     const match = text.match(pattern);
     if (match === null) continue;
-    const clear = make(match, source);
+    const clear = make(match, { ...source, title });
     return new OsmithError(clear.code, clear.message, { ...error.details, ...clear.details });
   }
   return error;

@@ -3,14 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OsmithError } from '../../errors.ts';
 import type { StepContext } from '../../steps/types.ts';
-import type { PackageFile, PackageList, Resolution, Source } from '../types.ts';
+import type { PackageFile, PackageList, Resolution, ResolveRequest } from '../types.ts';
 import { prepareApt } from './apt.ts';
 import { parseControl } from './control.ts';
 import { aptError } from './errors.ts';
+import { withNearest } from './nearest-package.ts';
 
-type Context = StepContext<Source & { base: string[]; extra: string[] }>;
+type Context = StepContext<ResolveRequest>;
 
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** What every Debian has: the minbase variant of debootstrap(8). */
 const REQUIRED = ['?or(?essential,?priority(required))', 'apt'];
 
@@ -49,16 +49,22 @@ async function defaultSources(context: Context): Promise<string> {
     : new OsmithError('E_SUITE', `mmdebstrap knows no package sources for ${suite}`);
 }
 
-export async function resolve(context: Context): Promise<Resolution> {
-  const { base, extra, keyring } = context.params;
+/** `own`: what the distribution is called, and where its own keys are. */
+export async function resolve(
+  context: Context,
+  own: { title: string; keyring: string },
+): Promise<Resolution> {
+  const { base, extra, keyring, bare } = context.params;
+  const required = bare === true ? [] : REQUIRED;
   const env = await prepareApt(context);
   const sources = await defaultSources(context);
-  await writeFile(join(context.work, 'apt', 'sources.list'), signedBy(sources, keyring || KEYRING));
+  await writeFile(join(context.work, 'apt', 'sources.list'), signedBy(sources, keyring || own.keyring));
   const apt = async (argv: string[], stdout: 'log' | 'capture') => {
     try {
       return (await context.exec({ argv, env, stdout })).stdout;
     } catch (error) {
-      throw aptError(error, context.params);
+      const names = () => context.exec({ argv: ['apt-cache', 'pkgnames'], env, stdout: 'capture' });
+      throw await withNearest(aptError(error, context.params, own.title), async () => (await names()).stdout);
     }
   };
   context.progress('package index');
@@ -66,8 +72,8 @@ export async function resolve(context: Context): Promise<Resolution> {
   context.progress('dependencies');
   const solve = async (packages: string[]) =>
     parseUris(await apt(['apt-get', '-qq', 'install', '--print-uris', ...packages], 'capture'));
-  const baseFiles = await solve([...REQUIRED, ...base]);
-  const allFiles = extra.length === 0 ? [] : await solve([...REQUIRED, ...base, ...extra]);
+  const baseFiles = await solve([...required, ...base]);
+  const allFiles = extra.length === 0 ? [] : await solve([...required, ...base, ...extra]);
   const baseUrls = new Set(baseFiles.map((file) => file.url));
   const show = async (files: typeof baseFiles): Promise<PackageList> => {
     if (files.length === 0) return { packages: [], index: '' };

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isForeign } from '../../run/emulation.ts';
 import type { StepContext, Tree } from '../../steps/types.ts';
-import type { PackageList, Source } from '../types.ts';
+import type { InstallParams, PackageList } from '../types.ts';
 import { aptConfig } from './apt.ts';
 import { writeRepository } from './bootstrap.ts';
 import { aptError } from './errors.ts';
@@ -26,9 +26,10 @@ rm -f /var/log/apt/*.log /var/log/dpkg.log /var/log/alternatives.log /var/cache/
 `;
 
 export async function install(
-  context: StepContext<Source & { packages: string[] }>,
+  context: StepContext<InstallParams>,
   list: PackageList,
   base: Tree,
+  title: string,
 ): Promise<void> {
   const { arch, packages } = context.params;
   await writeRepository(context.work, list, `${INSIDE}/in/packages`);
@@ -53,6 +54,6 @@ export async function install(
       ...(isForeign(arch) ? { arch } : {}),
     });
   } catch (error) {
-    throw aptError(error, context.params);
+    throw aptError(error, context.params, title);
   }
 }

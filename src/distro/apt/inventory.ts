@@ -1,8 +1,12 @@
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { copyFiles } from '../../disk/tree-files.ts';
+import type { StepContext, Tree } from '../../steps/types.ts';
+import { byName } from '../inventory.ts';
 import type { InstalledPackage } from '../types.ts';
 import { parseControl } from './control.ts';
 
-export const STATUS = 'var/lib/dpkg/status';
+const STATUS = 'var/lib/dpkg/status';
 
 /** Installed packages out of dpkg's status file, sorted by name. */
 export function installedPackages(status: string): InstalledPackage[] {
@@ -14,7 +18,7 @@ export function installedPackages(status: string): InstalledPackage[] {
       arch: fields.get('architecture')!,
       size: Number(fields.get('installed-size') ?? 0) * 1024,
     }))
-    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.arch < b.arch ? -1 : 1));
+    .sort(byName);
 }
 
 /** The time in the first member header of a .deb, an ar(5) archive: when the package was built. */
@@ -26,4 +30,9 @@ export async function packageDate(file: string): Promise<number> {
   } finally {
     await handle.close();
   }
+}
+
+export async function inventory(context: StepContext<unknown>, tree: Tree): Promise<InstalledPackage[]> {
+  await copyFiles(context, tree, new Map([[STATUS, 'status']]));
+  return installedPackages(await readFile(join(context.work, 'status'), 'utf8'));
 }

@@ -128,7 +128,7 @@ test.each(CASES)('%s', (_what, said, code, message) => {
     tail: said.split('\n'),
     log: '/the/log',
   });
-  const error = aptError(failed, SOURCE) as OsmithError;
+  const error = aptError(failed, SOURCE, 'Debian') as OsmithError;
   expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
   expect(error.details).toMatchObject({
     log: '/the/log',
@@ -141,5 +141,5 @@ test('what is not known stays what it was', () => {
   const tail = ['E: Sub-process /usr/bin/dpkg returned an error code (1)'];
   const tool = new OsmithError('E_TOOL', 'apt-get failed with exit code 100', { tail });
   const stopped = new OsmithError('E_INTERRUPTED', 'Stopped', { tail: ['E: Unable to locate package x'] });
-  for (const error of [tool, stopped, new Error('x')]) expect(aptError(error, SOURCE)).toBe(error);
+  for (const error of [tool, stopped, new Error('x')]) expect(aptError(error, SOURCE, 'Debian')).toBe(error);
 });

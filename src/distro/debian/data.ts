@@ -1,0 +1,12 @@
+import { aptBootFiles } from '../apt/boot-files.ts';
+import type { DistroData } from '../types.ts';
+
+const names = { shimEnd: '.efi.signed', mmEnd: '.efi.signed', grubDir: 'EFI/debian' };
+
+export const debianData: DistroData = {
+  title: 'Debian',
+  boot: {
+    amd64: aptBootFiles({ ...names, kernel: 'linux-image-amd64' }, 'amd64', 'x64', 'x86_64-efi'),
+    arm64: aptBootFiles({ ...names, kernel: 'linux-image-arm64' }, 'arm64', 'aa64', 'arm64-efi'),
+  },
+};

@@ -1,0 +1,102 @@
+/** Makes systems and adds packages to them by rpm itself, from the package files that were resolved: without network. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isForeign } from '../../run/emulation.ts';
+import type { StepContext, Tree } from '../../steps/types.ts';
+import { OsmithError } from '../../errors.ts';
+import { beginTree, clean, finishTree } from '../clean.ts';
+import type { BootstrapParams, InstallParams, PackageList, Source, Unpacking } from '../types.ts';
+import { distrusted, rpmError } from './errors.ts';
+import { validKeys } from './keys.ts';
+import type { RpmData } from './types.ts';
+
+type Context = StepContext<Source & Unpacking>;
+
+/** Every package must be signed, by one of the keys. */
+const VERIFY = [
+  'rpmkeys',
+  '--define',
+  '_keyring rpmdb',
+  '--define',
+  '_pkgverify_level all',
+  '--dbpath',
+  '/work/keys',
+];
+
+async function verify(context: Context, rpm: RpmData, files: string[]): Promise<void> {
+  for (const key of await validKeys(context, rpm)) await context.exec({ argv: [...VERIFY, '--import', key] });
+  try {
+    await context.exec({ argv: [...VERIFY, '--checksig', ...files], stdout: { file: 'checked' } });
+  } catch (error) {
+    if (!(error instanceof OsmithError) || error.code !== 'E_TOOL') throw error;
+    const checked = (await readFile(join(context.work, 'checked'), 'utf8')).trim().split('\n');
+    throw distrusted(checked, error);
+  }
+}
+
+/** rpm(8) only knows what begins with a path, which patterns would not be. */
+function excludes(noExtract: string[]): string[] {
+  const pattern = noExtract.find((path) => /[*?[!]/.test(path));
+  if (pattern === undefined) return noExtract.map((path) => `--excludepath=/${path}`);
+  throw new OsmithError(
+    'E_CONFIG',
+    `bootstrap.no_extract: RPM leaves out whole directories only, not ${pattern}`,
+    {
+      hint: 'Name directories, such as usr/share/man',
+    },
+  );
+}
+
+/** rpm goes on when a script fails. What it leaves beside its database is of processes that are gone. */
+const INSTALL = `database=$1
+shift
+{ "$@" && : > /work/done; } 2>&1 | tee /work/said
+test -e /work/done
+if grep -q 'scriptlet failed' /work/said; then exit 1; fi
+rm -f "$database/.rpm.lock" "$database/rpmdb.sqlite-shm"
+find "$database" -name '*-wal' -size 0 -delete
+`;
+
+async function installInto(context: Context, rpm: RpmData, list: PackageList, tree: Tree): Promise<void> {
+  const { arch, scripts, noExtract } = context.params;
+  const options = excludes(noExtract);
+  const files = list.packages.map(({ file }) => join('/in/packages', file));
+  try {
+    context.progress('signatures');
+    await verify(context, rpm, files);
+    context.progress('installing');
+    const rpmArgv = [
+      ...['rpm', '--root', '/tree', '--dbpath', `/${rpm.database}`, '--define', '_db_backend sqlite'],
+      ...['--upgrade', '--nosignature', '--ignoreos', ...options],
+      ...(scripts ? [] : ['--noscripts', '--notriggers']),
+    ];
+    await context.exec({
+      argv: ['sh', '-euc', INSTALL, 'sh', join('/tree', rpm.database), ...rpmArgv, ...files],
+      trees: { '/tree': { tree, writable: true } },
+      system: '/tree',
+      ...(isForeign(arch) ? { arch } : {}),
+    });
+  } catch (error) {
+    throw rpmError(error, context.params, rpm.data.title);
+  }
+  await clean(context, tree, ['var/cache/dnf/*', 'var/cache/zypp/*']);
+}
+
+export async function bootstrap(
+  context: StepContext<BootstrapParams>,
+  rpm: RpmData,
+  list: PackageList,
+): Promise<Tree> {
+  const tree = await beginTree(context);
+  await installInto(context, rpm, list, tree);
+  return finishTree(context, tree);
+}
+
+export async function install(
+  context: StepContext<InstallParams>,
+  rpm: RpmData,
+  list: PackageList,
+  base: Tree,
+): Promise<void> {
+  await installInto(context, rpm, list, base);
+}
