@@ -99,11 +99,6 @@ test.each<[string, string[], string[]]>([
     ['init:\n  - a\n  - a@b'],
     ['1.yml:3 "a@b" is no image reference: "b" is no SHA-256 digest'],
   ],
-  [
-    'a package template',
-    ['init:\n  - "@pkg:./init"'],
-    ['1.yml:2 @pkg:./init cannot be resolved: packages cannot be built from here yet'],
-  ],
 ])('%s', (_what, texts, wanted) => {
   expect(faultsOf(...texts)).toEqual(wanted);
 });

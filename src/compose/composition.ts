@@ -9,6 +9,7 @@ import {
   type Kernel,
   type Volume,
 } from './schema.ts';
+import { resolveTemplates, type PackageResolver } from './templates.ts';
 import { parseYaml, whereOf } from './yaml.ts';
 
 export interface Composition {
@@ -93,26 +94,19 @@ function checkVolumes(volumes: readonly Volume[]): void {
   checkUnique(volumes, 'volume');
 }
 
-/** `@pkg:PATH` stands for the image of a package directory. Other values that begin with @ are what they are. */
-function checkTemplates(value: unknown, parent: unknown, key: string | number): void {
-  if (typeof value === 'string' && value.startsWith('@pkg:')) {
-    throw new OsmithError(
-      'E_COMPOSE',
-      `${value} cannot be resolved: packages cannot be built from here yet`,
-      {
-        where: whereOf(parent, key),
-        hint: 'Name the image that the package was pushed as',
-      },
-    );
-  }
-  if (typeof value !== 'object' || value === null) return;
-  for (const [inner, each] of Object.entries(value)) {
-    checkTemplates(each, value, Array.isArray(value) ? Number(inner) : inner);
-  }
+/** Where there is nothing to build packages with. */
+function noPackages(dir: string, where: Where | undefined): never {
+  throw new OsmithError('E_COMPOSE', `There is no package directory ${dir}`, {
+    where,
+    hint: 'Name an image',
+  });
 }
 
 /** Merges files, given as text with the name that messages use. Throws E_COMPOSE. */
-export function readComposition(files: readonly { file: string; text: string }[]): Composition {
+export function readComposition(
+  files: readonly { file: string; text: string }[],
+  packageReference: PackageResolver = noPackages,
+): Composition {
   let merged: Composition = {
     ...{
       kernel: {},
@@ -127,8 +121,8 @@ export function readComposition(files: readonly { file: string; text: string }[]
   };
   for (const { file, text } of files) {
     const value = parseYaml(text, file);
+    resolveTemplates(value, file, packageReference);
     const checked = checkComposition(value, file);
-    checkTemplates(value, undefined, '');
     merged = append(merged, checked);
   }
   checkUnique(merged.services, 'service');

@@ -95,14 +95,12 @@ export interface ImageFiles extends EntrySink {
   end(): void;
 }
 
-/** `watch` sees the content of the file that `watched` names. */
-export function imageFiles(
-  item: ImageItem,
-  sink: TarSink,
-  watched?: { path: string; begin: () => void; data: (piece: Buffer) => void },
-): ImageFiles {
+/** Says for a path of an image who wants to see the content too. */
+export type Watch = (path: string) => ((piece: Buffer) => void) | undefined;
+
+export function imageFiles(item: ImageItem, sink: TarSink, watch: Watch): ImageFiles {
   const missing = required(item);
-  let isWatched = false;
+  let watcher: ((piece: Buffer) => void) | undefined;
 
   function write({ header, content }: Made): void {
     sink.header(header);
@@ -110,7 +108,7 @@ export function imageFiles(
   }
 
   function entry(found: LayerEntry): boolean {
-    isWatched = false;
+    watcher = undefined;
     if (DROPPED.has(found.path)) return false;
     const made = missing.get(found.path);
     if (made !== undefined) {
@@ -123,8 +121,7 @@ export function imageFiles(
     }
     const header = takenHeader(found, item.prefix, item);
     sink.header(made === undefined ? header : { ...header, ...madeTime(header) });
-    isWatched = found.path === watched?.path;
-    if (isWatched) watched?.begin();
+    watcher = watch(found.path);
     return true;
   }
 
@@ -132,7 +129,7 @@ export function imageFiles(
     entry,
     data(piece) {
       sink.data(piece);
-      if (isWatched) watched?.data(piece);
+      watcher?.(piece);
     },
     drain: () => sink.drain(),
     end() {

@@ -3,7 +3,8 @@ import { DIRECTORY, FILE } from '../run/layer/entry.ts';
 import { OsmithError } from '../errors.ts';
 import { TarParser, type LayerEntry } from '../oci/tar-parser.ts';
 import { entryFault } from '../oci/guard.ts';
-import { madeHeader, takenHeader, type ImageFiles } from './image-files.ts';
+import { decompressKernel } from './decompress-kernel.ts';
+import { madeHeader, takenHeader, type ImageFiles, type Watch } from './image-files.ts';
 import type { KernelItem } from './items.ts';
 import type { TarSink } from './tar-sink.ts';
 
@@ -11,12 +12,16 @@ function fault(item: KernelItem, message: string, hint: string): OsmithError {
   return new OsmithError('E_IMAGE', `${message}: ${item.source}`, { hint });
 }
 
-export function kernelFiles(item: KernelItem, sink: TarSink): ImageFiles {
-  const { binary, tar, ucode, cmdline, ...origin } = item;
+/** `watch` is asked for the files that go with the kernel. */
+export function kernelFiles(item: KernelItem, sink: TarSink, watch: Watch): ImageFiles {
+  const { binary, tar, ucode, cmdline, decompress, ...origin } = item;
   let kernel = false;
   let modules = false;
   let boot = false;
   let parser: TarParser | undefined;
+  let watcher: ReturnType<Watch>;
+  /** A kernel that is on its way and has to be known whole. */
+  let packed: { mode: number; pieces: Buffer[] } | undefined;
 
   function finish(): void {
     try {
@@ -25,6 +30,18 @@ export function kernelFiles(item: KernelItem, sink: TarSink): ImageFiles {
       throw fault(item, `${tar} in kernel image cannot be read`, (cause as Error).message);
     }
     parser = undefined;
+    if (packed === undefined) return;
+    const { mode, pieces } = packed;
+    packed = undefined;
+    let plain: Buffer;
+    try {
+      plain = decompressKernel(Buffer.concat(pieces));
+    } catch (cause) {
+      const message = `The kernel of ${item.source} cannot be decompressed: ${(cause as Error).message}`;
+      throw new OsmithError('E_IMAGE', message, { cause, hint: COMPRESSED });
+    }
+    sink.header(madeHeader(kernelFields(mode, plain.length), origin));
+    sink.data(plain);
   }
 
   function directory(): void {
@@ -40,9 +57,13 @@ export function kernelFiles(item: KernelItem, sink: TarSink): ImageFiles {
         throw fault(item, `${tar} in kernel image is refused: ${found.raw.name} ${wrong}`, NESTED);
       if (found.path === '') return false;
       sink.header(takenHeader(found, '', origin));
+      watcher = watch(found.path);
       return true;
     },
-    data: (piece: Buffer) => sink.data(piece),
+    data(piece: Buffer): void {
+      sink.data(piece);
+      watcher?.(piece);
+    },
   };
 
   function entry(found: LayerEntry): boolean {
@@ -58,9 +79,8 @@ export function kernelFiles(item: KernelItem, sink: TarSink): ImageFiles {
       const line = Buffer.from(cmdline);
       sink.header(madeHeader({ path: 'boot/cmdline', type: FILE, mode: 0o644, size: line.length }, origin));
       sink.data(line);
-      sink.header(
-        madeHeader({ path: 'boot/kernel', type: FILE, mode: found.mode, size: found.size }, origin),
-      );
+      if (decompress) packed = { mode: found.mode, pieces: [] };
+      else sink.header(madeHeader(kernelFields(found.mode, found.size), origin));
       return true;
     }
     if (found.path === tar) {
@@ -79,7 +99,8 @@ export function kernelFiles(item: KernelItem, sink: TarSink): ImageFiles {
   return {
     entry,
     data(piece) {
-      if (parser === undefined) sink.data(piece);
+      if (packed !== undefined) packed.pieces.push(Buffer.from(piece));
+      else if (parser === undefined) sink.data(piece);
       else parser.push(piece);
     },
     drain: () => sink.drain(),
@@ -91,6 +112,11 @@ export function kernelFiles(item: KernelItem, sink: TarSink): ImageFiles {
   };
 }
 
+function kernelFields(mode: number, size: number) {
+  return { path: 'boot/kernel', type: FILE, mode, size };
+}
+
+const COMPRESSED = 'Leave out --decompress-kernel, or take a kernel that is packed with gzip';
 const NO_KERNEL = 'kernel.binary names the file in the image that is the kernel; the default is kernel';
 const NO_TAR = 'kernel.tar names the file with its modules; write tar: none if there is none';
 const NESTED = 'Do not use the image before you know where it comes from';

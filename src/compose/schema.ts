@@ -1,6 +1,6 @@
 /** What a linuxkit file may hold. Every key is known; nothing is changed while it is checked. */
 import { z } from 'zod';
-import { OsmithError, type Where } from '../errors.ts';
+import { OsmithError, type ErrorCode, type Where } from '../errors.ts';
 import { whereOf, type Value } from './yaml.ts';
 
 const text = z.string();
@@ -129,7 +129,7 @@ const configKeys = {
 };
 
 /** What an image's label may hold: all of a container but its name and image. */
-const containerConfig = z.strictObject(configKeys).partial();
+export const containerConfig = z.strictObject(configKeys).partial();
 export type ContainerConfig = z.infer<typeof containerConfig>;
 
 const container = z.strictObject({ name: text, image: text, ...containerConfig.shape });
@@ -188,14 +188,14 @@ function whereAt(value: Value, path: readonly PropertyKey[], file: string): Wher
   return where;
 }
 
-function hintFor(message: string, value: unknown): string {
+function hintFor(message: string, value: unknown, page: string): string {
   if (/expected string/.test(message) && (typeof value === 'number' || typeof value === 'boolean')) {
     return 'Put it between quotes';
   }
   if (/expected boolean/.test(message) && typeof value === 'string') return 'Write true or false';
   if (/expected (?:array|object|record)/.test(message) && value === null)
     return 'Give it a value, or remove the line';
-  return 'docs/compose.md lists what can be given';
+  return `${page} lists what can be given`;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -206,13 +206,21 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-function faults(error: z.ZodError, value: Value, file: string): OsmithError[] {
+/** How faults of a kind of file are told. */
+interface Kind {
+  code: ErrorCode;
+  /** The page that lists the keys. */
+  page: string;
+}
+
+function faults(error: z.ZodError, value: Value, file: string, { code, page }: Kind): OsmithError[] {
   return error.issues.flatMap((issue): OsmithError[] => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => {
         const name = pathName([...issue.path, key]);
         const where = whereAt(value, [...issue.path, key], file);
-        return new OsmithError('E_COMPOSE', `There is no key ${name}`, { where, hint: HINT_KEY });
+        const hint = `Remove it or correct its spelling; ${page} lists the keys`;
+        return new OsmithError(code, `There is no key ${name}`, { where, hint });
       });
     }
     const name = pathName(issue.path) || 'the file';
@@ -220,24 +228,25 @@ function faults(error: z.ZodError, value: Value, file: string): OsmithError[] {
       .replace('Invalid input: ', '')
       .replace('received undefined', 'but it is missing');
     const where = whereAt(value, issue.path, file);
-    const hint = hintFor(message, valueAt(value, issue.path));
-    return [new OsmithError('E_COMPOSE', `${name}: ${message}`, { where, hint })];
+    const hint = hintFor(message, valueAt(value, issue.path), page);
+    return [new OsmithError(code, `${name}: ${message}`, { where, hint })];
   });
 }
 
-const HINT_KEY = 'Remove it or correct its spelling; docs/compose.md lists the keys';
+const COMPOSITION: Kind = { code: 'E_COMPOSE', page: 'docs/compose.md' };
 
-function check<T>(schema: z.ZodType<T>, value: Value, file: string): T {
+/** Throws all faults that a value has, each with its place. */
+export function checkValue<T>(schema: z.ZodType<T>, value: Value, file: string, kind = COMPOSITION): T {
   const checked = schema.safeParse(value);
   // The value itself rather than the copy that the check made: places are known by identity.
   if (checked.success) return value as T;
-  const [first, ...also] = faults(checked.error, value, file);
-  throw new OsmithError('E_COMPOSE', first!.message, { ...first!.details, also });
+  const [first, ...also] = faults(checked.error, value, file, kind);
+  throw new OsmithError(kind.code, first!.message, { ...first!.details, also });
 }
 
 /** A whole file; an empty one is an empty composition. Throws E_COMPOSE with all faults. */
 export function checkComposition(value: Value, file: string): CompositionFile {
-  return check(composition, value ?? {}, file);
+  return checkValue(composition, value ?? {}, file);
 }
 
 /** The content of the label `org.mobyproject.config`. */
@@ -250,5 +259,5 @@ export function checkLabel(value: Value, file: string): ContainerConfig {
       });
     }
   }
-  return check(containerConfig, value, file);
+  return checkValue(containerConfig, value, file);
 }

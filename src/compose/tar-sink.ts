@@ -17,6 +17,8 @@ export class TarSink {
   #full: Buffer[] = [];
   /** Chunks that were written, to be filled again: new ones for all that goes by would keep the garbage collector busy. */
   #empty: Buffer[] = [];
+  /** What was given to be written before. */
+  #written: Promise<void> = Promise.resolve();
   #left = 0;
   #padding = 0;
   /** Bytes of all that was given. */
@@ -53,19 +55,30 @@ export class TarSink {
     this.#push(piece);
   }
 
-  /** Writes what is full; undefined when nothing is. */
+  /**
+   * Begins to write what is full; undefined when nothing is. Only what was full before is waited for: while one chunk is
+   * written the next is unpacked.
+   */
   drain(): Promise<void> | undefined {
     return this.#full.length === 0 ? undefined : this.#write();
   }
 
-  async #write(): Promise<void> {
+  #write(): Promise<void> {
     const full = this.#full;
+    const before = this.#written;
     this.#full = [];
-    for (const chunk of full) {
+    this.#written = before.then(() => this.#writeChunks(full));
+    // The next who waits is told; if nobody does any more, something else has failed.
+    this.#written.catch(() => {});
+    return before;
+  }
+
+  async #writeChunks(chunks: readonly Buffer[]): Promise<void> {
+    for (const chunk of chunks) {
       this.#hash.update(chunk);
       for (let at = 0; at < chunk.length;) at += (await this.#file.write(chunk, at)).bytesWritten;
     }
-    this.#empty.push(...full);
+    this.#empty.push(...chunks);
   }
 
   /** Ends the archive. Returns the SHA-256 of all of it, as hex. */
@@ -74,6 +87,7 @@ export class TarSink {
     this.#push(ZEROS);
     this.#full.push(this.#chunk.subarray(0, this.#used));
     await this.#write();
+    await this.#written;
     return this.#hash.digest('hex');
   }
 }

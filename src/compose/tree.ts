@@ -1,7 +1,8 @@
 /** The tree of the composed system: which images, files and directories go where, in the order of the tar. */
 import { OsmithError } from '../errors.ts';
 import { parseReference } from '../oci/reference.ts';
-import type { StoredImage } from '../oci/pull.ts';
+import type { StoredLayout } from '../oci/pull-layout.ts';
+import type { StoredImage } from '../oci/stored.ts';
 import type { Composition } from './composition.ts';
 import { fileItems, type FileSources } from './files.ts';
 import { allocateIds } from './ids.ts';
@@ -11,7 +12,6 @@ import { runtimeConfig } from './runtime-config.ts';
 import { isReadOnly, labelConfig, runtimeSpec } from './runtime-spec.ts';
 import type { Container, Mount, Volume } from './schema.ts';
 import { volumeDirectory } from './volumes.ts';
-import { whereOf } from './yaml.ts';
 
 /** Of the system's own resolv.conf, which something at run time writes. */
 const RESOLV = '/run/resolvconf/resolv.conf';
@@ -46,7 +46,7 @@ function imageItems(image: StoredImage, prefix: string, resolv: string, origin: 
   return [...prefixItems(prefix, origin), { kind: 'image', prefix, resolv, layers: image.layers, ...origin }];
 }
 
-function kernelItems({ kernel }: Composition, images: Images): Item[] {
+function kernelItems({ kernel }: Composition, images: Images, decompress: boolean): Item[] {
   if (!kernel.image) return [];
   const image = imageOf(images, kernel.image);
   const tar = kernel.tar ?? 'kernel.tar';
@@ -57,6 +57,7 @@ function kernelItems({ kernel }: Composition, images: Images): Item[] {
       binary: kernel.binary || 'kernel',
       tar: tar === 'none' ? '' : tar,
       ucode: kernel.ucode ?? '',
+      decompress,
       layers: image.layers,
       ...{ source: image.name, location: 'kernel' },
     },
@@ -71,22 +72,32 @@ function initItems({ init }: Composition, images: Images): Item[] {
   return [...items, { kind: 'packages' }];
 }
 
+/** An image as it is (OCI image specification, "Image Layout"). */
+function layoutItems({ index, blobs }: StoredLayout, prefix: string, origin: Origin): Item[] {
+  return [
+    ...prefixItems(`${prefix}blobs/sha256`, origin),
+    ...blobs.map(({ digest, size }): Item => {
+      const content = { blob: digest, size };
+      const path = `${prefix}blobs/sha256/${digest}`;
+      return { kind: 'file', path, mode: 0o644, uid: 0, gid: 0, content, ...origin };
+    }),
+    file(`${prefix}index.json`, index, origin),
+    file(`${prefix}oci-layout`, '{"imageLayoutVersion":"1.0.0"}', origin),
+  ];
+}
+
 /** A volume has what its image has, and unless it is read-only a place for changes. */
-function volumeItems(volume: Volume, index: number, images: Images): Item[] {
-  if (volume.format === 'oci') {
-    throw new OsmithError('E_COMPOSE', `volume ${volume.name}: the format oci cannot be composed yet`, {
-      where: whereOf(volume, 'format'),
-      hint: 'Leave the format out: the volume then holds the files of the image',
-    });
-  }
+function volumeItems(volume: Volume, index: number, { images, layouts }: Pulled): Item[] {
   const location = `volume[${index}]`;
   const base = volumeDirectory(volume.name);
-  const image = volume.image ? imageOf(images, volume.image) : undefined;
   const lower = `${base}/lower/`;
-  const content =
-    image === undefined
-      ? prefixItems(lower, { source: 'empty', location })
-      : imageItems(image, lower, RESOLV, { source: image.name, location });
+  const source = volume.image ? parseReference(volume.image).full : 'empty';
+  const layout = layouts.get(volume);
+  const content = !volume.image
+    ? prefixItems(lower, { source, location })
+    : layout === undefined
+      ? imageItems(imageOf(images, volume.image), lower, RESOLV, { source, location })
+      : layoutItems(layout, lower, { source, location });
   const own = { source: 'linuxkit.volumes', location };
   // The init takes a volume that has tmp for one that can be written.
   const tmp = volume.readonly === true ? [] : [directory(`${base}/tmp/`, own)];
@@ -140,14 +151,23 @@ function bundleItems(bundles: Bundles, container: Container, section: Section, i
   ];
 }
 
+/** All that was fetched. */
+export interface Pulled {
+  images: Images;
+  /** Of volumes of the format oci. */
+  layouts: ReadonlyMap<Volume, StoredLayout>;
+  sources: FileSources;
+}
+
 /** All of the tar. Throws E_COMPOSE for values that cannot be. */
-export function treeItems(composition: Composition, images: Images, sources: FileSources): Item[] {
+export function treeItems(composition: Composition, pulled: Pulled, decompress: boolean): Item[] {
+  const { images, sources } = pulled;
   const ids = allocateIds(composition);
   const bundles: Bundles = { composition, images, ids, extracted: new Map() };
   return [
-    ...kernelItems(composition, images),
+    ...kernelItems(composition, images, decompress),
     ...initItems(composition, images),
-    ...composition.volumes.flatMap((volume, i) => volumeItems(volume, i, images)),
+    ...composition.volumes.flatMap((volume, i) => volumeItems(volume, i, pulled)),
     ...SECTIONS.flatMap((section) =>
       composition[section].flatMap((container, i) => bundleItems(bundles, container, section, i)),
     ),

@@ -4,8 +4,10 @@ import { open } from 'node:fs/promises';
 import { DIRECTORY, FILE, SYMLINK } from '../run/layer/entry.ts';
 import { flattenImage } from '../oci/flatten.ts';
 import type { LayerBlob } from '../oci/layer.ts';
+import { billOf, PackageFiles } from './bill.ts';
+import { copyEntries } from './input-tar.ts';
 import { imageFiles, madeHeader, type ImageFiles } from './image-files.ts';
-import type { Content, ImageItem, Item, KernelItem } from './items.ts';
+import type { Content, ImageItem, Item, KernelItem, SbomItem } from './items.ts';
 import { kernelFiles } from './kernel-files.ts';
 import { TarSink } from './tar-sink.ts';
 
@@ -25,8 +27,8 @@ export interface WriteOptions {
 class Writer {
   readonly #sink: TarSink;
   readonly #options: WriteOptions;
-  /** The package databases of init images: small text files. */
-  #databases: Buffer[][] = [];
+  /** Lists of packages by image, which are small. */
+  readonly #packages = new PackageFiles();
 
   constructor(sink: TarSink, options: WriteOptions) {
     this.#sink = sink;
@@ -44,14 +46,22 @@ class Writer {
       case 'file':
         return this.#file(item, item.content);
       case 'image':
-        return this.#image(item, imageFiles(item, this.#sink, this.#watched(item)));
+        return this.#image(item, imageFiles(item, this.#sink, this.#packages.watch(item)));
+      case 'copied':
+        this.#options.progress(item.source);
+        return copyEntries(item, this.#options.blob(item.tar), this.#sink, this.#packages.watch(item));
       case 'kernel':
-        return this.#image(item, kernelFiles(item, this.#sink));
+        return this.#image(
+          item,
+          kernelFiles(item, this.#sink, this.#packages.watch({ prefix: '', location: item.location })),
+        );
       case 'packages':
-        this.#packages();
+        this.#apkDatabase();
         return;
+      case 'sbom':
+        return this.#sbom(item);
       case 'dockerfile':
-        this.#dockerfile();
+        this.#plainFile('Dockerfile', DOCKERFILE);
     }
   }
 
@@ -79,26 +89,23 @@ class Writer {
     files.end();
   }
 
+  async #sbom(item: SbomItem): Promise<void> {
+    this.#plainFile(item.path, await billOf(item, this.#packages, this.#options.blob));
+  }
+
+  /** A file that says nothing of where it comes from. */
+  #plainFile(path: string, text: string): void {
+    const data = Buffer.from(text);
+    const fields = { path, type: FILE, mode: 0o644, size: data.length };
+    this.#sink.header({ ...madeHeader(fields, { source: '', location: '' }), records: new Map() });
+    this.#sink.data(data);
+  }
+
   /** Only the system's own root has one database for several images. */
-  #watched(item: ImageItem) {
-    if (item.prefix !== '') return undefined;
-    return {
-      path: PACKAGES,
-      begin: () => void this.#databases.push([]),
-      data: (piece: Buffer) => void this.#databases.at(-1)!.push(Buffer.from(piece)),
-    };
-  }
-
-  #dockerfile(): void {
-    const fields = { path: 'Dockerfile', type: FILE, mode: 0o644, size: DOCKERFILE.length };
-    const header = madeHeader(fields, { source: '', location: '' });
-    this.#sink.header({ ...header, records: new Map() });
-    this.#sink.data(Buffer.from(DOCKERFILE));
-  }
-
-  #packages(): void {
-    if (this.#databases.length < 2) return;
-    const all = Buffer.concat(this.#databases.flatMap((pieces) => [...pieces, Buffer.from('\n\n')]));
+  #apkDatabase(): void {
+    const databases = this.#packages.ofInit(PACKAGES);
+    if (databases.length < 2) return;
+    const all = Buffer.concat(databases.flatMap((data) => [data, Buffer.from('\n\n')]));
     const origin = { source: 'LINUXKIT.apkinit', location: 'init' };
     this.#sink.header(madeHeader({ path: PACKAGES, type: FILE, mode: 0o644, size: all.length }, origin));
     this.#sink.data(all);

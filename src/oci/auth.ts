@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { z } from 'zod';
 import { envVar } from '../env.ts';
 import { isSystemError, OsmithError } from '../errors.ts';
@@ -94,6 +93,7 @@ const helperOutput = z.looseObject({ Username: z.string(), Secret: z.string() })
 async function fromHelper(helper: string, registry: string): Promise<Credentials | undefined> {
   if (!/^[\w.-]+$/.test(helper)) return undefined;
   const server = registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry;
+  const { execa } = await import('execa');
   const asked = await execa(`docker-credential-${helper}`, ['get'], { input: server, reject: false });
   if (asked.failed) return undefined;
   const { Username: username, Secret: secret } = helperOutput.parse(JSON.parse(asked.stdout));

@@ -26,9 +26,13 @@ type Edit =
 const path = fc
   .array(fc.constantFrom('a', 'b', 'c', 'dev', 'etc'), { minLength: 1, maxLength: 4 })
   .map((parts) => parts.join('/'));
+const shortPath = fc.constantFrom('a', 'b', 'c', 'dev', 'etc');
 const edit: fc.Arbitrary<Edit> = fc.oneof(
   fc.record({ op: fc.constantFrom('write' as const, 'symlink' as const, 'mkdir' as const), path }),
   fc.record({ op: fc.constantFrom('remove' as const, 'renew' as const), path }),
+  // Mostly of names and to names in the root directory: links of links need several that meet.
+  fc.record({ op: fc.constantFrom('write' as const, 'remove' as const), path: shortPath }),
+  fc.record({ op: fc.constant('link' as const), from: shortPath, path: shortPath }),
   fc.record({ op: fc.constant('link' as const), from: path, path }),
 );
 
@@ -65,8 +69,11 @@ function apply(tree: Tree, change: Edit, unique: string): void {
 
 const TYPES = { file: '0', symlink: '2', directory: '5' };
 
-/** The layer that leads from one tree to the next, as container programs write it. */
-function layerBetween(before: Tree, after: Tree): RawEntry[] {
+/**
+ * The layer that leads from one tree to the next, as container programs write it. `newest`: links point to the newest of
+ * a file's names, which is often a link itself.
+ */
+function layerBetween(before: Tree, after: Tree, newest: boolean): RawEntry[] {
   const entries: RawEntry[] = [];
   const written = new Map<Node, string>();
   for (const [name, node] of [...after].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -78,7 +85,8 @@ function layerBetween(before: Tree, after: Tree): RawEntry[] {
       continue;
     }
     // A link to what a lower layer has: programs that compare trees write only the link.
-    const below = [...before].find(([name, each]) => each === node && after.get(name) === node)?.[0];
+    const names = [...before].filter(([name, each]) => each === node && after.get(name) === node);
+    const below = names.at(newest ? -1 : 0)?.[0];
     if (node.kind === 'file' && below !== undefined) {
       entries.push({ name, type: '1', link: below });
       continue;
@@ -110,13 +118,16 @@ interface Made {
 }
 
 const image: fc.Arbitrary<Made> = fc
-  .array(fc.array(edit, { minLength: 1, maxLength: 25 }), { minLength: 1, maxLength: 5 })
-  .map((sessions) => {
+  .tuple(
+    fc.array(fc.array(edit, { minLength: 1, maxLength: 25 }), { minLength: 1, maxLength: 6 }),
+    fc.boolean(),
+  )
+  .map(([sessions, newest]) => {
     let tree: Tree = new Map();
     const layers = sessions.map((edits, i) => {
       const next = new Map(tree);
       edits.forEach((change, j) => apply(next, change, `${i}.${j}`));
-      const entries = layerBetween(tree, next);
+      const entries = layerBetween(tree, next, newest);
       tree = next;
       return entries;
     });
@@ -297,6 +308,13 @@ test('a compressed layer that is cut off', async () => {
   const file = join(dir, 'short');
   writeFileSync(file, readFileSync(blob.file).subarray(0, blob.size - 20));
   await expect(flattened([{ ...blob, file }])).rejects.toThrow(/cannot be read/);
+});
+
+test('a full disk is not the layer’s fault', async () => {
+  const layers = [layerBlob(scratch(), layerTar([{ name: 'a', content: 'a' }]))];
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  const sink = { entry: () => true, data: () => {}, drain: () => Promise.reject(full) };
+  await expect(flattenImage({ name: 'x', layers }, sink)).rejects.toMatchObject({ code: 'E_NO_SPACE' });
 });
 
 test('a bomb is refused before it fills a disk', { timeout: 120_000 }, async () => {

@@ -87,8 +87,8 @@ interface LayerPass {
   /** Becomes part of the mask when the layer has been read: a layer hides nothing of itself. */
   gone: Set<string>;
   opaque: Set<string>;
-  /** Files of this layer: whether they are visible. */
-  files: Map<string, boolean>;
+  /** Files of this layer and the path at which their content is to be seen; empty: at none. */
+  files: Map<string, string>;
   directories: Set<string>;
   /** Links of this layer to what they point to in the end, since a link may point to a link. */
   targets: Map<string, string>;
@@ -127,6 +127,7 @@ export async function flattenImage(
     if (first === undefined) return false;
     following = others.map((link) => ({ ...link, link: first.path }));
     for (const link of others) take(link, mask);
+    pass.files.set(file.path, first.path);
     return show(pass, { ...file, path: first.path });
   }
 
@@ -146,19 +147,24 @@ export async function flattenImage(
   function hardLink(pass: LayerPass, found: LayerEntry, hidden: boolean): void {
     const target = pass.targets.get(found.link) ?? found.link;
     pass.targets.set(found.path, target);
-    if (hidden) return;
-    const link = { ...found, link: target };
-    const visible = pass.files.get(target);
-    if (visible === true) {
-      show(pass, link);
-      return;
-    }
-    const fault = placeFault(link, mask);
+    const fault = hidden ? undefined : placeFault(found, mask);
     if (fault !== undefined) throw refuse(pass.layer, name, fault);
-    addLink(visible === undefined ? waiting : pass.lost, target, link);
-    // Its place is taken, though what will be there comes later.
-    mask.leaves.set(link.path, HARD_LINK);
-    pass.gone.add(link.path);
+    // Links of higher layers to this one mean what it points to, also where it is hidden itself.
+    const above = waiting.get(found.path) ?? [];
+    waiting.delete(found.path);
+    const links = [...(hidden ? [] : [found]), ...above].map((link) => ({ ...link, link: target }));
+    const shown = pass.files.get(target);
+    for (const link of links) {
+      if (shown) {
+        take(link, mask);
+        sink.entry({ ...link, link: shown });
+        continue;
+      }
+      addLink(shown === undefined ? waiting : pass.lost, target, link);
+      // Its place is taken, though what will be there comes later.
+      mask.leaves.set(link.path, HARD_LINK);
+      pass.gone.add(link.path);
+    }
   }
 
   function entry(pass: LayerPass, found: LayerEntry): boolean {
@@ -172,7 +178,7 @@ export async function flattenImage(
     }
     if (found.type === DIRECTORY) pass.directories.add(found.path);
     else {
-      pass.files.set(found.path, !hidden);
+      pass.files.set(found.path, hidden ? '' : found.path);
       pass.gone.add(found.path);
     }
     if (found.type === HARD_LINK) {

@@ -104,6 +104,16 @@ async function fetchToken(
 /** A server and a repository there, with the authorisation that was granted. */
 export interface Session {
   get(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
+  /** Other requests; a path is one of the repository, or what a `location` said. A stream as body is sent once. */
+  send(path: string, request: Sending, signal: AbortSignal): Promise<Response>;
+}
+
+type SentOrGot = Omit<Sending, 'method'> & { method: Sending['method'] | 'GET' };
+
+export interface Sending {
+  method: 'HEAD' | 'POST' | 'PUT';
+  headers?: Record<string, string>;
+  body?: Buffer | ReadableStream;
 }
 
 /** Opens nothing yet: asks for authorisation when the server first demands it. `host` names the credentials. */
@@ -120,23 +130,33 @@ export function openSession(base: string, host: string, repository: string): Ses
     throw new HttpError(401, base);
   }
 
-  async function get(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
-    const url = `${base}/v2/${repository}/${path}`;
+  async function send(
+    path: string,
+    { method, headers, body }: SentOrGot,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const url = /^(?:https?:|\/)/.test(path) ? new URL(path, base).href : `${base}/v2/${repository}/${path}`;
     const before = authorization;
     const granted = await before?.catch(() => undefined);
-    const send = (token: string | undefined) =>
-      fetch(url, { headers: token === undefined ? headers : { ...headers, authorization: token }, signal });
-    let response = await send(granted);
-    if (response.status === 401) {
+    const attempt = (token: string | undefined) =>
+      fetch(url, {
+        ...{ method, signal, headers: token === undefined ? headers : { ...headers, authorization: token } },
+        ...(body === undefined ? {} : { body, duplex: 'half' }),
+      } as RequestInit);
+    // What a location leads to on another host is none of the registry's business, and its token none of theirs.
+    const own = new URL(url).origin === new URL(base).origin;
+    let response = await attempt(own ? granted : undefined);
+    if (response.status === 401 && own && !(body instanceof ReadableStream)) {
       await response.body?.cancel();
       // Whoever comes first asks; a token that has expired is asked for again.
       if (authorization === before) authorization = authorise(response, signal);
-      response = await send(await authorization);
+      response = await attempt(await authorization);
     }
     if (response.ok) return response;
     await response.body?.cancel();
     throw new HttpError(response.status, url);
   }
 
-  return { get };
+  const get: Session['get'] = (path, headers, signal) => send(path, { method: 'GET', headers }, signal);
+  return { get, send };
 }

@@ -15,7 +15,8 @@ import {
   type Manifest,
 } from './types.ts';
 
-const anything = z.looseObject({});
+/** What says whether there is more to a manifest. */
+const configured = z.looseObject({ config: z.looseObject({ mediaType: z.string() }).optional() });
 
 /** Attestations stand in an index beside the images that they are about. */
 const ATTESTATION = 'vnd.docker.reference.type';
@@ -26,10 +27,24 @@ export interface ImageDocuments {
   manifestDescriptor: Descriptor;
   manifest: Manifest;
   config: ImageConfig;
+  /** Byte for byte. */
+  raw: { manifest: Buffer; config: Buffer };
+  /** Manifests of what whoever built the image says about it. */
+  attestations: Descriptor[];
+}
+
+/** Which image an attestation is about. */
+export const SUBJECT = 'vnd.docker.reference.digest';
+
+function attestationsOf(index: readonly Descriptor[], { digest }: Descriptor): Descriptor[] {
+  return index.filter(
+    ({ annotations }) =>
+      annotations?.[ATTESTATION] === 'attestation-manifest' && annotations[SUBJECT] === digest,
+  );
 }
 
 /** A document says itself what it is; the media type of who names it may be missing or wrong. */
-function isIndex({ descriptor, data }: Found): boolean {
+export function isIndex({ descriptor, data }: Found): boolean {
   const { mediaType, manifests } = JSON.parse(data.toString('utf8')) as {
     mediaType?: unknown;
     manifests?: unknown;
@@ -48,8 +63,13 @@ export function imagesOf(entries: readonly Descriptor[]): Descriptor[] {
   return entries.filter((entry) => entry.annotations?.[ATTESTATION] === undefined);
 }
 
-function forArch(found: Found, reference: Reference, arch: string, where?: Where): Descriptor {
-  const entries = imagesOf(parseDocument(index, found.data, `The index of ${reference.full}`).manifests);
+function forArch(
+  manifests: readonly Descriptor[],
+  reference: Reference,
+  arch: string,
+  where?: Where,
+): Descriptor {
+  const entries = imagesOf(manifests);
   const fits = entries.find(({ platform }) => platform?.os === 'linux' && platform.architecture === arch);
   // An entry without platform has to be looked at.
   const chosen = fits ?? entries.find(({ platform }) => platform === undefined);
@@ -71,21 +91,25 @@ export async function readImage(
   where?: Where,
 ): Promise<ImageDocuments> {
   let { descriptor, data } = found;
+  let siblings: Descriptor[] = [];
   for (let depth = 0; ; depth += 1) {
-    parseDocument(anything, data, `The manifest of ${reference.full}`);
+    parseDocument(z.looseObject({}), data, `The manifest of ${reference.full}`);
     if (!isIndex({ descriptor, data })) break;
     if (depth === 3) throw new OsmithError('E_IMAGE', `The index of ${reference.full} only leads to indexes`);
-    descriptor = forArch({ descriptor, data }, reference, arch, where);
+    siblings = parseDocument(index, data, `The index of ${reference.full}`).manifests;
+    descriptor = forArch(siblings, reference, arch, where);
     data = await source.read(reference, descriptor);
   }
-  const parsed = parseDocument(manifest, data, `The manifest of ${reference.full}`);
-  if (!isConfigType(parsed.config.mediaType)) {
+  const { config: named } = parseDocument(configured, data, `The manifest of ${reference.full}`);
+  if (!isConfigType(named?.mediaType ?? '')) {
+    const instead = named === undefined ? 'none' : named.mediaType;
     throw new OsmithError(
       'E_IMAGE',
-      `${reference.full} is an image without config: its manifest names a ${parsed.config.mediaType}`,
+      `${reference.full} is an image without config: its manifest names ${instead}`,
       { where, hint: 'It holds something else than a file system: name another image' },
     );
   }
+  const parsed = parseDocument(manifest, data, `The manifest of ${reference.full}`);
   const raw = await source.read(reference, parsed.config);
   const config = parseDocument(imageConfig, raw, `The config of ${reference.full}`);
   if (config.architecture !== arch || config.os !== 'linux') {
@@ -102,5 +126,9 @@ export async function readImage(
       { where },
     );
   }
-  return { root: found.descriptor, manifestDescriptor: descriptor, manifest: parsed, config };
+  return {
+    ...{ root: found.descriptor, manifestDescriptor: descriptor, manifest: parsed, config },
+    attestations: attestationsOf(siblings, descriptor),
+    raw: { manifest: data, config: raw },
+  };
 }

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { OsmithError } from '../errors.ts';
+import { OsmithError, toOsmithError } from '../errors.ts';
 import { isBomb } from './guard.ts';
 import { TarParser, type LayerEntry, type TarHandler } from './tar-parser.ts';
 
@@ -20,7 +20,9 @@ export interface LayerBlob {
   file: string;
 }
 
-export interface EntrySink extends TarHandler {
+export interface EntrySink extends Pick<TarHandler, 'data'> {
+  /** Whether the content is wanted. */
+  entry(entry: LayerEntry): boolean;
   /** Called between chunks; a promise to wait for when enough is waiting to be written. */
   drain(): Promise<void> | undefined;
 }
@@ -38,7 +40,9 @@ async function unpacked(file: string): Promise<Readable> {
 }
 
 function layerError(layer: LayerBlob, image: string, cause: unknown): OsmithError {
-  if (cause instanceof OsmithError) return cause;
+  // A full disk is not the layer's fault.
+  const own = toOsmithError(cause);
+  if (cause instanceof OsmithError || own.code === 'E_NO_SPACE') return own;
   const message = cause instanceof Error ? cause.message : String(cause);
   return new OsmithError(
     'E_IMAGE',

@@ -1,14 +1,12 @@
 /** Image layouts: a directory with `oci-layout`, `index.json` and `blobs/` (OCI image specification, "Image Layout"). */
-import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { isSystemError, OsmithError } from '../errors.ts';
 import { parseReference, sameReference, type Reference } from './reference.ts';
 import { MAX_DOCUMENT, type Found, type ImageSource } from './source.ts';
 import { INDEX_TYPES, index, parseDocument, type Descriptor, type Index } from './types.ts';
-import { digestOf, verifyData, verifying } from './verify.ts';
+import { copyVerified, digestOf, verifyData } from './verify.ts';
 
 const marker = z.looseObject({ imageLayoutVersion: z.literal('1.0.0') });
 
@@ -79,11 +77,7 @@ export async function openLayout(dir: string): Promise<ImageSource> {
     await stat(from).catch((cause: unknown) => {
       throw missing(dir, descriptor, cause);
     });
-    await pipeline(
-      createReadStream(from, { highWaterMark: 1 << 20 }),
-      verifying(descriptor, from),
-      createWriteStream(file),
-    );
+    await copyVerified(from, descriptor, file);
   }
 
   return { name, find, read, fetch };

@@ -1,88 +1,24 @@
 /** Pulling from a real registry that wants a login, through a proxy that misbehaves when told to. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createSocket, type AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, expect, it, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeWith, run, scratch } from '../disk/testing.ts';
 import { openStore, blobPath, type Store } from '../run/store.ts';
-import { findCredentials } from './auth.ts';
-import { parseChallenge } from './http.ts';
 import { openLayout } from './layout.ts';
-import { pullImages, type StoredImage } from './pull.ts';
+import { pullImages } from './pull.ts';
 import { parseReference } from './reference.ts';
+import { LOGIN, startRegistryBench, type RegistryBench } from './registry-bench.ts';
 import { parseMirror, registrySource, type Mirror } from './registry.ts';
 import type { ImageSource } from './source.ts';
+import type { StoredImage } from './stored.ts';
 import { layerTar, writeLayout, type TestImage } from './testing.ts';
 
-/** bcrypt of `secret`. */
-const HTPASSWD = 'tester:$2y$05$wLcJjssupT9H316zK8sBduc2rX2u3/szShTR/O7jYG8W7TLJK3TxS\n';
-const LOGIN = Buffer.from('tester:secret').toString('base64');
-
 let dir = '';
-let registryPort = 0;
-let registry: ChildProcess | undefined;
-
-async function freePort(): Promise<number> {
-  const socket = createSocket();
-  await new Promise<void>((ready) => socket.listen(0, '127.0.0.1', ready));
-  const { port } = socket.address() as AddressInfo;
-  await new Promise((closed) => socket.close(closed));
-  return port;
-}
-
-async function startRegistry(): Promise<void> {
-  registryPort = await freePort();
-  writeFileSync(join(dir, 'htpasswd'), HTPASSWD);
-  const config = {
-    version: '0.1',
-    storage: { filesystem: { rootdirectory: join(dir, 'data') } },
-    http: { addr: `127.0.0.1:${registryPort}` },
-    auth: { htpasswd: { realm: 'test', path: join(dir, 'htpasswd') } },
-  };
-  writeFileSync(join(dir, 'config.json'), JSON.stringify(config));
-  registry = spawn('docker-registry', ['serve', join(dir, 'config.json')], { stdio: 'ignore' });
-  for (let tries = 0; tries < 100; tries += 1) {
-    if (await fetch(`http://127.0.0.1:${registryPort}/v2/`).catch(() => undefined)) return;
-    await sleep(100);
-  }
-  throw new Error('docker-registry does not start');
-}
-
-/** What the proxy does to a request before, or instead of, passing it on; true when it has answered. */
-type Meddle = (incoming: IncomingMessage, response: ServerResponse, count: number) => boolean;
-
-let proxy: Server;
-let meddle: Meddle = () => false;
-/** Changes the body of an answer. */
-let alter: (path: string, body: Buffer) => Buffer = (_path, body) => body;
-let asked: { path: string; authorization: string | undefined }[] = [];
-
-async function startProxy(): Promise<void> {
-  proxy = createServer((incoming, response) => {
-    const path = incoming.url!;
-    asked.push({ path, authorization: incoming.headers.authorization });
-    if (meddle(incoming, response, asked.filter((each) => each.path === path).length)) return;
-    const headers = { ...incoming.headers, host: `127.0.0.1:${registryPort}` };
-    const onwards = request({ port: registryPort, path, headers, method: incoming.method }, (answer) => {
-      const parts: Buffer[] = [];
-      answer.on('data', (part: Buffer) => parts.push(part));
-      answer.on('end', () => {
-        response.writeHead(answer.statusCode!, answer.headers);
-        response.end(alter(path, Buffer.concat(parts)));
-      });
-    });
-    incoming.pipe(onwards);
-  });
-  await new Promise<void>((ready) => proxy.listen(0, '127.0.0.1', ready));
-}
-
-function proxyHost(): string {
-  return `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-}
+let bench: RegistryBench;
 
 const BIG = layerTar([{ name: 'big', content: Buffer.alloc(300_000, 'abcdefg') }]);
 const IMAGES: TestImage[] = [
@@ -107,7 +43,7 @@ function push(): void {
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: manifests.slice(0, 2) }));
   const copy = (source: string, to: string) => {
     const options = ['copy', '--all', '--dest-tls-verify=false', '--dest-creds=tester:secret'];
-    const target = `docker://127.0.0.1:${registryPort}/team/${to}`;
+    const target = `docker://127.0.0.1:${bench.port}/team/${to}`;
     expect(run(['skopeo', ...options, source, target])).toMatchObject({ status: 0 });
   };
   copy(`oci:${layout}:single`, 'single:1');
@@ -142,7 +78,7 @@ async function pull(name: string, options: PullOptions = {}): Promise<{ image: S
   mkdirSync(work, { recursive: true });
   const patience = { delays: [1, 1, 1], stall: 2000 };
   const source = registrySource({ mirrors, signal: new AbortController().signal, patience });
-  const puller = { store, arch, layouts, registry: source, refresh, scratch: work };
+  const puller = { store, arch, layouts, registry: source, refresh, scratch: () => Promise.resolve(work) };
   const reference = parseReference(name);
   const images = await pullImages(puller, [{ reference }]);
   expect(readdirSync(work)).toEqual([]);
@@ -150,7 +86,7 @@ async function pull(name: string, options: PullOptions = {}): Promise<{ image: S
 }
 
 function through(name: string): string {
-  return `${proxyHost()}/team/${name}`;
+  return `${bench.proxy}/team/${name}`;
 }
 
 function isBlob({ url }: IncomingMessage): boolean {
@@ -160,22 +96,16 @@ function isBlob({ url }: IncomingMessage): boolean {
 describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'osmith-registry-'));
-    await startRegistry();
+    bench = await startRegistryBench(dir);
     push();
-    await startProxy();
-    const auths = { [`127.0.0.1:${registryPort}`]: { auth: LOGIN }, [proxyHost()]: { auth: LOGIN } };
+    const auths = { [`127.0.0.1:${bench.port}`]: { auth: LOGIN }, [bench.proxy]: { auth: LOGIN } };
     writeFileSync(join(dir, 'auth.json'), JSON.stringify({ auths }));
     process.env['REGISTRY_AUTH_FILE'] = join(dir, 'auth.json');
   });
-  beforeEach(() => {
-    meddle = () => false;
-    alter = (_path, body) => body;
-    asked = [];
-  });
+  beforeEach(() => bench.reset());
   afterAll(() => {
     delete process.env['REGISTRY_AUTH_FILE'];
-    proxy?.close();
-    registry?.kill();
+    bench?.close();
     rmSync(dir, { recursive: true, force: true });
   });
 
@@ -189,11 +119,11 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
 
   it('is not asked for what the store has, unless told to', async () => {
     const { image, store } = await pull(through('multi:1'));
-    asked = [];
+    bench.asked = [];
     expect((await pull(through('multi:1'), { store })).image).toEqual(image);
-    expect(asked).toEqual([]);
+    expect(bench.asked).toEqual([]);
     await pull(through('multi:1'), { store, refresh: true });
-    expect(asked.filter(({ path }) => path.includes('/manifests/'))).not.toEqual([]);
+    expect(bench.asked.filter(({ path }) => path.includes('/manifests/'))).not.toEqual([]);
     // Another architecture of the same name is another image.
     expect((await pull(through('multi:1'), { store, arch: 'arm64' })).image.digest).not.toBe(image.digest);
   });
@@ -205,7 +135,7 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
 
   it('is asked again after cut connections, silence and overload', async () => {
     const faults = new Map<string, number>();
-    meddle = (incoming, response) => {
+    bench.meddle = (incoming, response) => {
       if (incoming.headers.authorization === undefined) return false;
       const count = (faults.get(incoming.url!) ?? 0) + 1;
       faults.set(incoming.url!, count);
@@ -220,13 +150,13 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
   });
 
   it('gives way to a mirror, and stands in for one that is down', async () => {
-    const direct = `127.0.0.1:${registryPort}/team/multi:1`;
-    const mirror = parseMirror(`127.0.0.1:${registryPort}=http://${proxyHost()}`);
+    const direct = `127.0.0.1:${bench.port}/team/multi:1`;
+    const mirror = parseMirror(`127.0.0.1:${bench.port}=http://${bench.proxy}`);
     await pull(direct, { mirrors: [mirror] });
-    expect(asked.length).toBeGreaterThan(3);
-    asked = [];
-    await pull(direct, { mirrors: [parseMirror(`quay.io=http://${proxyHost()}`)] });
-    expect(asked).toEqual([]);
+    expect(bench.asked.length).toBeGreaterThan(3);
+    bench.asked = [];
+    await pull(direct, { mirrors: [parseMirror(`quay.io=http://${bench.proxy}`)] });
+    expect(bench.asked).toEqual([]);
     const down = parseMirror('http://127.0.0.1:1');
     expect((await pull(direct, { mirrors: [down] })).image.layers).toHaveLength(2);
   });
@@ -236,13 +166,13 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
     const elsewhere = createServer((incoming, response) => {
       seen.push(incoming.headers.authorization);
       const headers = { authorization: `Basic ${LOGIN}` };
-      void fetch(`http://127.0.0.1:${registryPort}${incoming.url}`, { headers })
+      void fetch(`http://127.0.0.1:${bench.port}${incoming.url}`, { headers })
         .then((answer) => answer.arrayBuffer())
         .then((body) => response.end(Buffer.from(body)));
     });
     await new Promise<void>((ready) => elsewhere.listen(0, '127.0.0.1', ready));
     const { port } = elsewhere.address() as AddressInfo;
-    meddle = (incoming, response) => {
+    bench.meddle = (incoming, response) => {
       if (!isBlob(incoming) || incoming.headers.authorization === undefined) return false;
       response.writeHead(307, { location: `http://127.0.0.1:${port}${incoming.url}` }).end();
       return true;
@@ -255,7 +185,7 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
 
   it('may want a token from elsewhere', async () => {
     const realm: string[] = [];
-    meddle = (incoming, response) => {
+    bench.meddle = (incoming, response) => {
       if (incoming.url!.startsWith('/token')) {
         realm.push(`${incoming.headers.authorization} ${incoming.url}`);
         response.end(JSON.stringify({ token: 'granted' }));
@@ -265,7 +195,7 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
         incoming.headers.authorization = `Basic ${LOGIN}`;
         return false;
       }
-      const challenge = `Bearer realm="http://${proxyHost()}/token",service="test",scope="repository:team/multi:pull"`;
+      const challenge = `Bearer realm="http://${bench.proxy}/token",service="test",scope="repository:team/multi:pull"`;
       response.writeHead(401, { 'www-authenticate': challenge }).end();
       return true;
     };
@@ -280,21 +210,21 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
     [
       'an altered layer',
       'multi:1',
-      () => (alter = (_path, body) => (body[0] === 0x28 ? flip(body) : body)),
+      () => (bench.alter = (_path, body) => (body[0] === 0x28 ? flip(body) : body)),
       'E_SIGNATURE',
       /expected sha256:.* got sha256:/,
     ],
     [
       'an altered config',
       'multi:1',
-      () => (alter = (path, body) => (path.includes('/blobs/') ? flip(body) : body)),
+      () => (bench.alter = (path, body) => (path.includes('/blobs/') ? flip(body) : body)),
       'E_SIGNATURE',
       /expected sha256:/,
     ],
     [
       'an altered manifest',
       'multi:1',
-      () => (alter = (path, body) => (path.includes('/manifests/') ? flip(body) : body)),
+      () => (bench.alter = (path, body) => (path.includes('/manifests/') ? flip(body) : body)),
       'E_SIGNATURE',
       /expected sha256:/,
     ],
@@ -302,7 +232,7 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
       'a layer that is too long',
       'multi:1',
       () =>
-        void (meddle = (incoming, response) => {
+        void (bench.meddle = (incoming, response) => {
           if (!isBlob(incoming) || incoming.headers.authorization === undefined) return false;
           response.end(Buffer.alloc(1 << 20));
           return true;
@@ -322,7 +252,7 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
     [
       'an endless outage',
       'multi:1',
-      () => void (meddle = (_incoming, response) => !!response.writeHead(500).end()),
+      () => void (bench.meddle = (_incoming, response) => !!response.writeHead(500).end()),
       'E_NETWORK',
       /answers 500/,
     ],
@@ -330,7 +260,7 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
       'a wrong login',
       'multi:1',
       () =>
-        void (meddle = (incoming) => {
+        void (bench.meddle = (incoming) => {
           if (incoming.headers.authorization) incoming.headers.authorization = 'Basic eDp5';
           return false;
         }),
@@ -362,38 +292,6 @@ describeWith(['docker-registry', 'skopeo'], 'a registry', () => {
       writeLayout(join(scratch(), 'l'), [{ ...IMAGES[0]!, name: through('multi:1') }]),
     );
     expect((await pull(through('multi:1'), { layouts: [layout] })).image.layers).toHaveLength(2);
-    expect(asked).toEqual([]);
+    expect(bench.asked).toEqual([]);
   });
-});
-
-async function find(file: unknown, registry: string, repository = 'a/b'): Promise<unknown> {
-  const credentials = join(scratch(), 'auth.json');
-  writeFileSync(credentials, JSON.stringify(file));
-  return findCredentials(registry, repository, ['/nonexistent', credentials]);
-}
-
-const auth = (text: string) => ({ auth: Buffer.from(text).toString('base64') });
-
-test('credentials are those of the longest name that fits', async () => {
-  const auths = { 'r.io': auth('host:1'), 'r.io/a': auth('team:2'), 'r.io/a/b': auth('repo:3:4') };
-  expect(await find({ auths }, 'r.io')).toEqual({ username: 'repo', password: '3:4' });
-  expect(await find({ auths }, 'r.io', 'a/c')).toEqual({ username: 'team', password: '2' });
-  expect(await find({ auths }, 'r.io', 'x')).toEqual({ username: 'host', password: '1' });
-  expect(await find({ auths }, 'other.io')).toBeUndefined();
-  const docker = { auths: { 'https://index.docker.io/v1/': auth('me:pw') } };
-  expect(await find(docker, 'docker.io')).toEqual({ username: 'me', password: 'pw' });
-  const token = { auths: { 'r.io': { ...auth('00000000:'), identitytoken: 'T' } } };
-  expect(await find(token, 'r.io')).toMatchObject({ identityToken: 'T' });
-});
-
-test('a challenge is taken apart', () => {
-  const header = 'Bearer realm="https://auth.example/token",service="a, b",scope="repository:x:pull"';
-  expect(parseChallenge(header)).toEqual({
-    scheme: 'bearer',
-    parameters: { realm: 'https://auth.example/token', service: 'a, b', scope: 'repository:x:pull' },
-  });
-});
-
-test.each([['mirror.example'], ['ftp://x'], ['docker.io='], ['=http://x']])('%s is no mirror', (text) => {
-  expect(() => parseMirror(text)).toThrow(/is no mirror/);
 });

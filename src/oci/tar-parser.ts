@@ -20,8 +20,8 @@ export interface LayerEntry extends Entry {
 }
 
 export interface TarHandler {
-  /** Whether the content is wanted. */
-  entry(entry: LayerEntry): boolean;
+  /** Whether the content is wanted. `offset`: where it begins in the archive. */
+  entry(entry: LayerEntry, offset: number): boolean;
   /** Pieces of a wanted content, in order. Only valid during the call. */
   data(piece: Buffer): void;
 }
@@ -51,6 +51,8 @@ export class TarParser {
   #extendedSize = 0;
   #records = new Map<string, Buffer>();
   #body = 0;
+  /** Bytes before the chunk that is being read. */
+  #before = 0;
   #padding = 0;
   #wanted = false;
   #ended = false;
@@ -74,6 +76,7 @@ export class TarParser {
         at += count;
       } else at = this.#gather(chunk, at);
     }
+    this.#before += chunk.length;
   }
 
   /** Throws if the archive is cut off. */
@@ -96,12 +99,12 @@ export class TarParser {
     const whole = this.#have === 0 ? piece : Buffer.concat([...this.#partial, piece]);
     this.#partial = [];
     this.#have = 0;
-    if (this.#extended === '') this.#header(whole);
+    if (this.#extended === '') this.#header(whole, this.#before + at + count);
     else this.#extendedData(whole.subarray(0, this.#extendedSize));
     return at + count;
   }
 
-  #header(block: Buffer): void {
+  #header(block: Buffer, offset: number): void {
     if (isZero(block)) {
       this.#ended = true;
       return;
@@ -117,10 +120,10 @@ export class TarParser {
       this.#need = padded(size);
       return;
     }
-    this.#start(block);
+    this.#start(block, offset);
   }
 
-  #start(block: Buffer): void {
+  #start(block: Buffer, offset: number): void {
     const records = this.#records;
     this.#records = new Map();
     for (const key of records.keys()) {
@@ -132,7 +135,7 @@ export class TarParser {
     for (const id of [entry.uid, entry.gid, entry.mtime]) {
       if (!Number.isSafeInteger(id)) throw new Error(`${entry.path} has no valid owner or time`);
     }
-    this.#wanted = this.#handler.entry({ ...entry, raw: rawNames(block, records), records });
+    this.#wanted = this.#handler.entry({ ...entry, raw: rawNames(block, records), records }, offset);
     this.#body = entry.size;
     this.#padding = padded(entry.size) - entry.size;
   }

@@ -70,10 +70,27 @@ export interface TestImage {
   layers: readonly Buffer[];
   packing?: Packing;
   arch?: string;
+  /** Software bills (SPDX) that are attested of it. */
+  bills?: readonly object[];
   /** The part `config` of the configuration. */
   config?: Record<string, unknown>;
   /** Changes the manifest before it is written. */
   alter?: (manifest: Record<string, unknown>) => Record<string, unknown>;
+}
+
+type Added = { mediaType: string; digest: string; size: number };
+
+/** What buildkit puts beside an image. */
+function attestation(predicate: object, json: (value: unknown, mediaType: string) => Added): object {
+  const predicateType = 'https://spdx.dev/Document';
+  const statement = { _type: 'https://in-toto.io/Statement/v0.1', predicateType, subject: [], predicate };
+  const layer = json(statement, 'application/vnd.in-toto+json');
+  return {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: json({ rootfs: { diff_ids: [] } }, 'application/vnd.oci.image.config.v1+json'),
+    layers: [{ ...layer, annotations: { 'in-toto.io/predicate-type': predicateType } }],
+  };
 }
 
 /** Writes a layout with these images. Several of one name are one image for several architectures. */
@@ -86,7 +103,8 @@ export function writeLayout(dir: string, images: readonly TestImage[]): string {
     return { mediaType, digest, size: data.length };
   };
   const json = (value: unknown, mediaType: string) => add(Buffer.from(JSON.stringify(value)), mediaType);
-  const manifests = images.map(({ name, layers, packing = 'gzip', arch = 'amd64', config = {}, alter }) => {
+  const manifests = images.flatMap((image) => {
+    const { name, layers, packing = 'gzip', arch = 'amd64', config = {}, bills = [], alter } = image;
     const layerType = `application/vnd.oci.image.layer.v1.tar${SUFFIX[packing]}`;
     const document = {
       ...{ architecture: arch, os: 'linux', config },
@@ -98,11 +116,19 @@ export function writeLayout(dir: string, images: readonly TestImage[]): string {
       config: json(document, 'application/vnd.oci.image.config.v1+json'),
       layers: layers.map((layer) => add(PACK[packing](layer), layerType)),
     };
-    return {
-      ...json(alter?.(manifest) ?? manifest, manifest.mediaType),
-      platform: { architecture: arch, os: 'linux' },
-      annotations: { 'org.opencontainers.image.ref.name': name },
-    };
+    const annotations = { 'org.opencontainers.image.ref.name': name };
+    const made = json(alter?.(manifest) ?? manifest, manifest.mediaType);
+    const platform = { architecture: arch, os: 'linux' };
+    const attested = bills.map((predicate) => ({
+      ...json(attestation(predicate, json), manifest.mediaType),
+      platform: { architecture: 'unknown', os: 'unknown' },
+      annotations: {
+        ...annotations,
+        'vnd.docker.reference.type': 'attestation-manifest',
+        'vnd.docker.reference.digest': made.digest,
+      },
+    }));
+    return [{ ...made, platform, annotations }, ...attested];
   });
   writeFileSync(join(dir, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   writeFileSync(join(dir, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));

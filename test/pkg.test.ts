@@ -1,0 +1,354 @@
+/** Packages built by the real command out of a real repository, pushed to a real registry, composed and locked. */
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { layerTar, writeLayout } from '../src/oci/testing.ts';
+import { jsonLines, osmith, type Finished } from './support/osmith.ts';
+
+let dir = '';
+let registry: ChildProcess | undefined;
+let host = '';
+
+/** A program that needs nothing else. */
+const BUSYBOX = '/bin/busybox';
+const ARCH = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+const OTHER = ARCH === 'amd64' ? 'arm64' : 'amd64';
+
+function put(name: string, text: string): void {
+  mkdirSync(dirname(join(dir, name)), { recursive: true });
+  writeFileSync(join(dir, name), text);
+}
+function git(...args: string[]): string {
+  const identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.org', '-c', 'commit.gpgsign=false'];
+  return execFileSync('git', ['-C', dir, ...identity, ...args], { encoding: 'utf8' }).trim();
+}
+function run(...args: string[]): Promise<Finished> {
+  return osmith(args, { cwd: dir });
+}
+async function good(...args: string[]): Promise<Finished> {
+  const done = await run(...args);
+  expect(done.exitCode, done.all).toBe(0);
+  return done;
+}
+async function digests(...args: string[]): Promise<Record<string, unknown>[]> {
+  return jsonLines(await good('pkg', 'build', '--json', ...args)).filter(({ type }) => type === 'image');
+}
+function skopeo(...args: string[]): string {
+  return execFileSync('skopeo', args, { encoding: 'utf8', maxBuffer: 1 << 26 });
+}
+interface Config {
+  architecture: string;
+  created: string;
+  config: { Labels: Record<string, string> };
+}
+
+const APP = `ARG BASE=nothing
+FROM \${BASE} AS build
+ARG PKG_HASH
+ARG KBUILD_BUILD_TIMESTAMP
+COPY . /src
+RUN echo "$PKG_HASH $KBUILD_BUILD_TIMESTAMP" $(cat /src/lib/lib.txt) $(ls /sys/class/net) > /out
+RUN tar -tf /src/images/base.tar > /list
+FROM scratch
+COPY --from=build /out /list /
+`;
+
+async function startRegistry(): Promise<void> {
+  const socket = createServer();
+  await new Promise<void>((ready) => socket.listen(0, '127.0.0.1', ready));
+  const { port } = socket.address() as AddressInfo;
+  await new Promise((closed) => socket.close(closed));
+  host = `127.0.0.1:${port}`;
+  const config = {
+    version: '0.1',
+    storage: { filesystem: { rootdirectory: join(dir, 'data') } },
+    http: { addr: host },
+  };
+  writeFileSync(join(dir, 'registry.json'), JSON.stringify(config));
+  registry = spawn('docker-registry', ['serve', join(dir, 'registry.json')], { stdio: 'ignore' });
+  for (let tries = 0; tries < 300; tries += 1) {
+    if (await fetch(`http://${host}/v2/`).catch(() => undefined)) return;
+    await sleep(100);
+  }
+  throw new Error('docker-registry does not start');
+}
+
+beforeAll(async () => {
+  dir = realpathSync(mkdtempSync(join(tmpdir(), 'osmith-pkg-')));
+  await startRegistry();
+  git('init', '-q', '.');
+  put('.gitignore', '/data\n/registry.json\n/out*\n');
+  put('pkg/base/build.yml', `image: base\norg: ${host}/acme\narches: [amd64, arm64]\n`);
+  put(
+    'pkg/base/Dockerfile',
+    'FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nENV PATH=/bin\nRUN ["busybox", "--install", "-s", "/bin"]\n',
+  );
+  copyFileSync(BUSYBOX, join(dir, 'pkg/base/busybox'));
+  put('common/lib.txt', 'lib\n');
+  put('pkg/app/Dockerfile', APP);
+  put(
+    'pkg/app/build.yml',
+    `image: app\norg: ${host}/acme\narches: [amd64, arm64]\nextra-sources: ["../../common:lib"]\nbuildArgs: ["BASE=@lkt:pkg:../base"]
+config: {capabilities: [CAP_KILL]}\ndepends: {docker-images: {target: images/base.tar, list: ["test/kernel:1"]}}\n`,
+  );
+  put('pkg/data/build.yml', `image: data\norg: ${host}/acme\narches: [amd64, arm64]\n`);
+  put('pkg/data/Dockerfile', 'FROM scratch\nARG TARGETARCH\nLABEL arch=$TARGETARCH\nCOPY Dockerfile /file\n');
+  put(
+    'images/system.yml.in',
+    'kernel: {image: test/kernel:1}\ninit: [DATA_TAG]\nonboot:\n  - {name: app, image: "@pkg:../pkg/app"}\n',
+  );
+  git('add', '-A');
+  git('commit', '-q', '-m', 'one');
+  layout('v1');
+});
+afterAll(() => {
+  registry?.kill();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** The image from elsewhere. */
+function layout(content: string): void {
+  rmSync(join(dir, 'out-layout'), { recursive: true, force: true });
+  const kernel = layerTar([
+    { name: 'kernel', content, mode: 0o755 },
+    { name: 'kernel.tar', content: layerTar([]) },
+  ]);
+  writeLayout(join(dir, 'out-layout'), [{ name: 'docker.io/test/kernel:1', layers: [kernel], arch: ARCH }]);
+}
+
+/** A file of an image's last layers, as tar and skopeo see it. */
+function fileOf(source: string, name: string): string {
+  const out = mkdtempSync(join(dir, 'out-'));
+  skopeo('copy', '-q', source, `dir:${out}`);
+  const { layers } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')) as {
+    layers: { digest: string }[];
+  };
+  const found = layers.map(({ digest }) =>
+    spawnSync('tar', ['-xOzf', join(out, digest.slice(7)), name], { encoding: 'utf8' }),
+  );
+  return found.filter(({ status }) => status === 0).at(-1)?.stdout ?? '';
+}
+
+const LAYOUT = ['--layout', 'out-layout'];
+
+test('a package is built with what it is made from, without network, and not again without cause', async () => {
+  const [app] = await digests(...LAYOUT, '--output', 'out-app', 'pkg/app');
+  const tag = (await good('pkg', 'show-tag', 'pkg/app')).stdout;
+  expect(app).toMatchObject({ package: 'app', reference: tag, arch: ARCH });
+  const hash = execFileSync('sha1sum', {
+    input: git('rev-parse', 'HEAD:pkg/app') + git('rev-parse', 'HEAD:common'),
+  })
+    .toString()
+    .split(' ')[0];
+  expect(tag).toBe(`${host}/acme/app:${hash}`);
+  const time = git('log', '-1', '--format=%cd', '--date=format-local:%Y-%m-%d %H:%M:%S');
+  expect(fileOf(`oci:${dir}/out-app:${tag}`, 'out')).toBe(`${hash} ${time} UTC lib lo\n`);
+  expect(fileOf(`oci:${dir}/out-app:${tag}`, 'list')).toContain('index.json\noci-layout\n');
+  const config = JSON.parse(skopeo('inspect', '--config', `oci:${dir}/out-app:${tag}`)) as Config;
+  expect(config.config.Labels).toEqual({
+    'org.opencontainers.image.revision': git('rev-parse', 'HEAD'),
+    'org.mobyproject.config': '{"capabilities": ["CAP_KILL"]}',
+    'org.mobyproject.linuxkit.version': expect.stringMatching(/^osmith /) as string,
+  });
+
+  // Neither a commit elsewhere nor another checkout is a cause; the same bits come out if it is built nevertheless.
+  git('commit', '-q', '--allow-empty', '-m', 'elsewhere');
+  expect((await good('pkg', 'build', '--dry-run', ...LAYOUT, 'pkg/app')).stdout).toMatch(
+    /^\S+base-\w+ {2}cached\n\S+app-\w+ {2}cached$/,
+  );
+  const [again] = await digests(...LAYOUT, '--force', 'pkg/app');
+  expect(again).toEqual(app);
+  put('pkg/base/more', 'more\n');
+  const why = (await good('pkg', 'build', '--dry-run', ...LAYOUT, 'pkg/app')).stdout;
+  expect(why).toMatch(/base-\w+ {2}run {2}\S.*\n.*app-\w+ {2}(run|maybe) {2}\S/);
+  expect(why).not.toContain('never built');
+  rmSync(join(dir, 'pkg/base/more'));
+});
+
+test('both architectures are pushed, with an index; skopeo takes the right one', async () => {
+  const pushed = await good(
+    'pkg',
+    'push',
+    '--platforms',
+    'linux/amd64,linux/arm64',
+    '--release',
+    'v1',
+    'pkg/data',
+  );
+  const tag = (await good('pkg', 'show-tag', 'pkg/data')).stdout;
+  expect(pushed.stdout).toContain(`pushed   ${tag}`);
+  for (const name of [tag, `${host}/acme/data:v1`]) {
+    for (const arch of [ARCH, OTHER]) {
+      const source = `docker://${name}`;
+      const config = JSON.parse(
+        skopeo('inspect', '--tls-verify=false', `--override-arch=${arch}`, '--config', source),
+      ) as Config;
+      expect([config.architecture, config.config.Labels['arch']]).toEqual([arch, arch]);
+    }
+  }
+  put('pkg/data/dirty', 'x\n');
+  const refused = await run('pkg', 'push', '--release', 'v2', 'pkg/data');
+  expect([refused.exitCode, refused.all]).toEqual([
+    2,
+    expect.stringContaining('data is not as it was committed') as string,
+  ]);
+  rmSync(join(dir, 'pkg/data/dirty'));
+});
+
+test('a stage that runs on the machine that builds is not emulated, whatever it is for', async () => {
+  put('pkg/foreign/build.yml', 'image: foreign\n');
+  put(
+    'pkg/foreign/Dockerfile',
+    `FROM --platform=linux/${ARCH} ${(await good('pkg', 'show-tag', 'pkg/base')).stdout} AS native\nRUN echo native > /made\nFROM scratch\nCOPY --from=native /made /made\n`,
+  );
+  git('add', '-A');
+  git('commit', '-q', '-m', 'foreign');
+  const built = await good('pkg', 'build', '--platforms', OTHER, '--output', 'out-foreign', 'pkg/foreign');
+  expect(built.all).not.toContain('emulated');
+  const tag = (await good('pkg', 'show-tag', '--canonical', 'pkg/foreign')).stdout;
+  expect(fileOf(`oci:${dir}/out-foreign:${tag}`, 'made')).toBe('native\n');
+});
+
+const TOOL = `ARG MIRROR
+FROM $MIRROR AS build
+ENV BUILD_PKGS="jq" PKGS="jq" PKGS_${ARCH}="busybox-static" PKGS_${OTHER}="no-such"
+RUN mirror-deploy && ls /sys/class/net | jq -R . > /out/made
+RUN sed -i s/jq/qj/ /mirror/dists/*/main/*/Packages && ! apt-get update
+FROM scratch
+COPY --from=build /out /
+`;
+
+test('packages are built from a mirror of recorded packages without network', async () => {
+  put('pkg/archive/debian.yml', `org: ${host}/acme\nmirror: true\npackages: [jq, busybox-static]\n`);
+  put('pkg/tool/build.yml', `image: tool\norg: ${host}/acme\nbuildArgs: ["MIRROR=@lkt:pkg:../archive"]\n`);
+  put('pkg/tool/Dockerfile', TOOL);
+  const commit = () => (git('add', '-A'), git('commit', '-q', '-m', 'mirror'));
+  commit();
+  const unlocked = await run('pkg', 'build', 'pkg/tool');
+  expect([unlocked.exitCode, unlocked.all]).toEqual([2, expect.stringContaining('error[E_DRIFT]') as string]);
+  await good('lock', 'pkg/archive', '--update');
+  const lock = readFileSync(join(dir, 'pkg/archive/debian.lock'), 'utf8');
+  expect(lock).toMatch(new RegExp(`^extra jq ${ARCH} \\S+@sha256:[0-9a-f]{64}$`, 'm'));
+  commit();
+  expect((await good('pkg', 'deps', 'pkg/tool')).stdout).toBe('tool: archive');
+  expect((await good('pkg', 'check', 'pkg/tool', 'pkg/archive')).stdout).toContain('2 packages');
+  await good('pkg', 'build', '--output', 'out-tool', 'pkg/tool');
+  const tag = (await good('pkg', 'show-tag', 'pkg/tool')).stdout;
+  expect(fileOf(`oci:${dir}/out-tool:${tag}`, 'made')).toBe('"lo"\n');
+  expect(fileOf(`oci:${dir}/out-tool:${tag}`, 'var/lib/dpkg/status.d/libc6')).toContain('Package: libc6\n');
+
+  // A file that is not the recorded one is not taken.
+  put('pkg/archive/debian.lock', lock.replaceAll(/(?<=^extra jq .*sha256:)[0-9a-f]{64}/gm, '0'.repeat(64)));
+  const other = await run('pkg', 'build', 'pkg/archive');
+  expect([other.exitCode, other.all]).toEqual([5, expect.stringContaining('jq') as string]);
+});
+
+test('a composition builds what it names, and obeys its lock file', async () => {
+  const compose = (...more: string[]) =>
+    run('compose', ...LAYOUT, ...more, '--output', 'out-system.tar', 'images/system.yml.in');
+  const first = await compose();
+  expect(first.exitCode, first.all).toBe(0);
+  const listed = execFileSync('tar', ['-tf', join(dir, 'out-system.tar')], { encoding: 'utf8' });
+  expect(listed).toContain('containers/onboot/000-app/lower/out\n');
+  expect(execFileSync('tar', ['-xOf', join(dir, 'out-system.tar'), 'file'], { encoding: 'utf8' })).toContain(
+    'TARGETARCH',
+  );
+
+  const lock = (...more: string[]) => run('lock', ...LAYOUT, 'images/system.yml.in', ...more);
+  expect((await lock()).all).toContain('There is no lock file');
+  const written = await lock('--update');
+  expect(written.exitCode, written.all).toBe(0);
+  git('add', '-A');
+  git('commit', '-q', '-m', 'lock');
+  expect([(await lock()).exitCode, (await compose()).exitCode]).toEqual([0, 0]);
+
+  // The name means another image now; a package is another one.
+  layout('v2');
+  put('pkg/data/more', 'more\n');
+  const drifted = await lock();
+  expect([drifted.exitCode, drifted.all]).toEqual([2, expect.stringContaining('E_DRIFT') as string]);
+  expect(drifted.all).toContain('tag DATA_TAG is');
+  expect(drifted.all).toContain(`image docker.io/test/kernel:1 ${ARCH} is sha256:`);
+  const refused = await compose();
+  expect([refused.exitCode, refused.all]).toEqual([2, expect.stringContaining('tag DATA_TAG is') as string]);
+  rmSync(join(dir, 'pkg/data/more'));
+  // The image that is recorded is still in the store.
+  expect((await compose()).exitCode).toBe(0);
+  expect(
+    execFileSync('tar', ['-xOf', join(dir, 'out-system.tar'), 'boot/kernel'], { encoding: 'utf8' }),
+  ).toBe('v1');
+  expect((await lock('--update', 'test/kernel')).exitCode).toBe(0);
+  const changed = git('diff', '-U0', 'images/system.lock')
+    .split('\n')
+    .filter((line) => /^[-+][^-+]/.test(line));
+  expect(changed).toEqual([
+    expect.stringMatching(/^-image docker.io\/test\/kernel:1 \w+ sha256:/) as string,
+    expect.stringMatching(/^\+image docker.io\/test\/kernel:1 \w+ sha256:/) as string,
+  ]);
+  expect((await compose()).exitCode).toBe(0);
+  expect(
+    execFileSync('tar', ['-xOf', join(dir, 'out-system.tar'), 'boot/kernel'], { encoding: 'utf8' }),
+  ).toBe('v2');
+});
+
+test.each<[string, Record<string, string>, string, RegExp]>([
+  [
+    'an image that is nowhere',
+    { 'pkg/bad/Dockerfile': 'FROM scratch\nCOPY --from=127.0.0.1:1/no/such:1 / /\n' },
+    'E_NETWORK',
+    /Cannot get 127.0.0.1:1\/no\/such:1/,
+  ],
+  [
+    'a circle',
+    {
+      'pkg/bad/Dockerfile': 'ARG OTHER\nFROM ${OTHER}\n',
+      'pkg/bad/build.yml': 'image: bad\nbuildArgs: ["OTHER=@lkt:pkg:../bad2"]\n',
+      'pkg/bad2/build.yml': 'image: bad2\nbuildArgs: ["OTHER=@lkt:pkg:../bad"]\n',
+      'pkg/bad2/Dockerfile': 'ARG OTHER\nFROM ${OTHER}\n',
+    },
+    'E_PKG',
+    /bad needs itself: bad → bad2 → bad/,
+  ],
+  [
+    'a computed argument',
+    { 'pkg/bad/build.yml': 'image: bad\nbuildArgs:\n  - X=@lkt:what:x\n' },
+    'E_PKG',
+    /@lkt:what:x means nothing[^]*build.yml:3/,
+  ],
+  [
+    'a pattern',
+    { 'pkg/bad/build.yml': 'image: bad\nbuildArgs: ["X_%=@lkt:pkgs:../none*"]\n' },
+    'E_PKG',
+    /none\* matches no package/,
+  ],
+  [
+    'a secret',
+    { 'pkg/bad/Dockerfile': 'FROM scratch\nRUN --mount=type=secret,id=x true\n' },
+    'E_PKG',
+    /get no secrets: --mount=type=secret[^]*Dockerfile:2/,
+  ],
+  ['a command that fails', { 'pkg/bad/Dockerfile': 'FROM scratch\nCOPY missing /\n' }, 'E_TOOL', /missing/],
+])('bad: %s', async (_what, files, code, message) => {
+  const all = { 'pkg/bad/build.yml': 'image: bad\n', 'pkg/bad/Dockerfile': 'FROM scratch\n', ...files };
+  for (const [name, text] of Object.entries(all)) put(name, text);
+  git('add', '-A');
+  git('commit', '-q', '-m', 'bad');
+  const done = await run('pkg', 'build', 'pkg/bad');
+  for (const name of Object.keys(all)) rmSync(join(dir, name), { force: true });
+  expect(done.exitCode).not.toBe(0);
+  expect(done.all).toContain(`error[${code}]`);
+  expect(done.all).toMatch(message);
+  expect(done.all).not.toMatch(/\n\s+at /);
+});
