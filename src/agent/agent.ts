@@ -5,9 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { OsmithError } from '../errors.ts';
 import { readClaims, type Claims, type Exec } from '../pattern/index.ts';
 import { espBootFiles, type BootFiles } from '../update/esp.ts';
+import { espSlots } from '../update/esp-slots.ts';
+import { gptSlots } from '../update/gpt-machine.ts';
 import { readRunning } from '../update/read-state.ts';
 import { verifyAt } from '../update/release.ts';
 import { checkRebootPolicy } from '../update/reboot.ts';
+import type { SlotAccess } from '../update/slot-store.ts';
 import type { Running } from '../update/slots.ts';
 import { selfSigned } from './certificate.ts';
 import type { AgentConfig, SourceConfig } from './config.ts';
@@ -54,6 +57,11 @@ export function bootFilesOf(
   return options.boot ?? espBootFiles(machine, running);
 }
 
+/** Where the machine's two systems are. */
+export function slotsOf(options: AgentOptions, running: Running, boot: BootFiles): SlotAccess {
+  return running.root === undefined ? espSlots(boot) : gptSlots(options.root, options.run);
+}
+
 type Keys = { verifyKeys?: string[] | undefined; jwtRule?: string | undefined };
 
 /** Verifies with the keys of a source, or of the agent. */
@@ -72,7 +80,7 @@ function verifier(options: AgentOptions, config: AgentConfig) {
 export function updaterContext(
   options: AgentOptions,
   config: AgentConfig,
-  parts: { running: Running; boot: BootFiles; metrics: Metrics },
+  parts: { running: Running; slots: SlotAccess; metrics: Metrics },
 ): UpdaterContext {
   const verify = verifier(options, config);
   return {
@@ -87,7 +95,9 @@ export function updaterContext(
 }
 
 function stateOf(config: AgentConfig, running: Running, boot: BootFiles, root: string): StateStore {
-  const choice = config.state ?? (running.slot === undefined ? '/var/lib/osmith' : 'boot-disk');
+  const usual = running.root !== undefined ? '/persist/osmith' : '/var/lib/osmith';
+  const inMemory = running.slot !== undefined && running.root === undefined;
+  const choice = config.state ?? (inMemory ? 'boot-disk' : usual);
   return choice === 'boot-disk' ? bootDiskState(boot) : directoryState(join(root, choice));
 }
 
@@ -179,7 +189,11 @@ export async function startAgent(config: AgentConfig, options: AgentOptions): Pr
   });
   if (config.update !== undefined) {
     const update = config.update;
-    const updater = updaterContext(options, config, { running, boot, metrics: numbers });
+    const updater = updaterContext(options, config, {
+      running,
+      slots: slotsOf(options, running, boot),
+      metrics: numbers,
+    });
     const rhythm = { every: update.runFrequencySec, delay: update.runRandomDelaySec };
     loops.push(
       repeat(rhythm, async () => updateOnce(updater, update), {

@@ -144,6 +144,7 @@ async function fromCloud({ metadata, http }: Surroundings): Promise<string | und
 }
 
 const PLACES: [name: string, look: (surroundings: Surroundings) => Promise<string | undefined>][] = [
+  ['configuration partition', async ({ root }) => text(join(root, 'config/agent.json'))],
   ['kernel command line', fromCommandLine],
   ['SMBIOS', fromSmbios],
   ['cidata volume', fromCidata],

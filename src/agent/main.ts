@@ -8,7 +8,14 @@ import { STALL } from '../update/http.ts';
 import { runProgram } from '../update/programs.ts';
 import { readState } from '../update/read-state.ts';
 import { phaseOf } from '../update/slots.ts';
-import { bootFilesOf, runningSystem, startAgent, updaterContext, type AgentOptions } from './agent.ts';
+import {
+  bootFilesOf,
+  runningSystem,
+  slotsOf,
+  startAgent,
+  updaterContext,
+  type AgentOptions,
+} from './agent.ts';
 import type { AgentConfig } from './config.ts';
 import { discover } from './discover.ts';
 import { metrics } from './metrics.ts';
@@ -96,14 +103,14 @@ async function runUpdateCommand(settings: AgentOptions, args: string[]): Promise
     reboot: values.reboot ?? config.update.reboot,
   };
   const running = await runningSystem(settings.root);
-  const boot = bootFilesOf(settings, config, running);
-  await updateOnce(updaterContext(settings, config, { running, boot, metrics: metrics() }), update);
+  const slots = slotsOf(settings, running, bootFilesOf(settings, config, running));
+  await updateOnce(updaterContext(settings, config, { running, slots, metrics: metrics() }), update);
 }
 
 /** Where the boot partition is may be configured; a trial must end without a configuration, too. */
-async function bootOf(settings: AgentOptions) {
+async function ownSlots(settings: AgentOptions) {
   const running = await runningSystem(settings.root);
-  return { running, boot: bootFilesOf(settings, undefined, running) };
+  return { running, slots: slotsOf(settings, running, bootFilesOf(settings, undefined, running)) };
 }
 
 async function runConfirm(settings: AgentOptions, args: string[]): Promise<void> {
@@ -112,18 +119,18 @@ async function runConfirm(settings: AgentOptions, args: string[]): Promise<void>
     options: { within: { type: 'string', default: '600' } },
     allowPositionals: true,
   });
-  const { running, boot } = await bootOf(settings);
+  const { running, slots } = await ownSlots(settings);
   if (!running.trial) return out('this system is not on trial');
   const health = positionals.length > 0 ? positionals : ['systemctl', 'is-system-running', '--wait'];
   const trial = { health, within: Number(values.within) * 1000, interval: 5000 };
-  await endTrial({ running, boot, run: settings.run, signal: settings.http.signal, log: out }, trial);
+  await endTrial({ running, slots, run: settings.run, signal: settings.http.signal, log: out }, trial);
 }
 
 async function runStatus(settings: AgentOptions): Promise<void> {
-  const { running, boot } = await bootOf(settings);
+  const { running, slots } = await ownSlots(settings);
   if (running.slot === undefined) return out(JSON.stringify({ version: VERSION, running }, null, 2));
   const own = { ...running, slot: running.slot };
-  const state = await boot.readOnly(async (disk) => readState(disk, own, true));
+  const state = await slots.readOnly(async (store) => readState(store, own, true));
   out(JSON.stringify({ version: VERSION, phase: phaseOf(state), ...state }, null, 2));
 }
 

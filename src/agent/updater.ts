@@ -1,11 +1,11 @@
 /** The built-in source `update`: follows a published release. */
 import type { Claims } from '../pattern/index.ts';
 import { lockFile } from '../run/lock.ts';
-import type { BootFiles } from '../update/esp.ts';
 import type { Http } from '../update/http.ts';
 import type { RunProgram } from '../update/programs.ts';
 import { readState } from '../update/read-state.ts';
 import { arrangeReboot, cancelReboot } from '../update/reboot.ts';
+import type { SlotAccess } from '../update/slot-store.ts';
 import { phaseOf, type Decision, type Phase, type Running } from '../update/slots.ts';
 import { runUpdate, type UpdateReport } from '../update/update.ts';
 import type { UpdateConfig } from './config.ts';
@@ -13,7 +13,7 @@ import type { Metrics } from './metrics.ts';
 
 export interface UpdaterContext {
   running: Running;
-  boot: BootFiles;
+  slots: SlotAccess;
   http: Http;
   run: RunProgram;
   metrics: Metrics;
@@ -32,19 +32,22 @@ export function withVariant(name: string, variant: string | undefined): string {
 }
 
 /** The name of the build that runs, as its slot says. */
-async function runningName({ boot, running }: UpdaterContext): Promise<string> {
+async function runningName({ slots, running }: UpdaterContext): Promise<string> {
   if (running.slot === undefined) return '';
   const slot = running.slot;
-  const state = await boot.readOnly(async (disk) => readState(disk, { ...running, slot }, false));
+  const state = await slots.readOnly(async (store) => readState(store, { ...running, slot }, false));
   // The files may be gone from the disk while the system runs: then the other slot has a name at least.
   const systems = [state.slots[slot], state.slots.a, state.slots.b];
   return systems.find(({ system }) => system !== undefined)?.system?.name ?? '';
 }
 
-export async function readPhase({ boot, running }: Pick<UpdaterContext, 'boot' | 'running'>): Promise<Phase> {
+export async function readPhase({
+  slots,
+  running,
+}: Pick<UpdaterContext, 'slots' | 'running'>): Promise<Phase> {
   if (running.slot === undefined) return 'steady';
   const slot = running.slot;
-  return phaseOf(await boot.readOnly(async (disk) => readState(disk, { ...running, slot }, false)));
+  return phaseOf(await slots.readOnly(async (store) => readState(store, { ...running, slot }, false)));
 }
 
 export function describeDecision(decision: Decision): string {
@@ -66,7 +69,7 @@ export function describeDecision(decision: Decision): string {
 
 /** One run, with what follows from it. Throws what went wrong, after it was counted. */
 export async function updateOnce(context: UpdaterContext, config: UpdateConfig): Promise<UpdateReport> {
-  const { metrics, log, run, boot, running } = context;
+  const { metrics, log, run, slots, running } = context;
   const lock = await lockFile(context.lock, {
     wait: true,
     onWait: () => log('another update is running: waiting for it'),
@@ -87,7 +90,7 @@ export async function updateOnce(context: UpdaterContext, config: UpdateConfig):
     throw error;
   } finally {
     await lock?.release();
-    const phase = await readPhase({ boot, running }).catch(() => undefined);
+    const phase = await readPhase({ slots, running }).catch(() => undefined);
     metrics.clear('osmith_update_phase');
     if (phase !== undefined) metrics.set('osmith_update_phase', { phase }, 1);
   }

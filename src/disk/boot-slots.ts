@@ -120,20 +120,25 @@ export function isSafeCmdline(text: string): boolean {
   return /^(?:[^\n\r"'\\;&|<>{}$`]|"[^\n\r"$\\]*"|'[^\n\r']*')*$/.test(text);
 }
 
-/** The text of a slot's `slot.cfg`: comments for us, commands for GRUB. */
-export function formatSlotConfig(slot: Slot, system: SlotSystem): string {
-  if (!isSafeCmdline(system.cmdline)) {
-    throw new RangeError(`the kernel command line cannot be given to GRUB: ${system.cmdline}`);
-  }
-  const { name, build, epoch, issued, cmdline, parts } = system;
-  const words = [cmdline, `osmith.build=${build}`, '$osmith_local', '$osmith_words'];
+/** What a slot says about its system, a line each. */
+export function formatRecord({ name, build, epoch, issued, cmdline, parts }: SlotSystem): string {
   return `# Osmith slot 1
 # name ${name}
 # build ${build}
 # epoch ${epoch}
 # issued ${issued}
 # cmdline ${cmdline}
-${parts.map((part) => `# part ${part.name} ${part.size} ${part.sha256}\n`).join('')}\
+${parts.map((part) => `# part ${part.name} ${part.size} ${part.sha256}\n`).join('')}`;
+}
+
+/** The text of a slot's `slot.cfg`: comments for us, commands for GRUB. */
+export function formatSlotConfig(slot: Slot, system: SlotSystem): string {
+  const { build, cmdline } = system;
+  if (!isSafeCmdline(cmdline)) {
+    throw new RangeError(`the kernel command line cannot be given to GRUB: ${cmdline}`);
+  }
+  const words = [cmdline, `osmith.build=${build}`, '$osmith_local', '$osmith_words'];
+  return `${formatRecord(system)}\
 if linux /${slotFile(slot, 'vmlinuz')} ${words.filter(Boolean).join(' ')}; then
   if initrd /${slotFile(slot, 'initrd')}; then
     set osmith_ok=1
@@ -142,8 +147,11 @@ fi
 `;
 }
 
-/** What a slot.cfg says; undefined for one that is missing, cut off or not ours. */
-export function parseSlotConfig(slot: Slot, text: string | undefined): SlotSystem | undefined {
+/** What a record says; undefined unless it is the same when written again by `format`: only then is it whole. */
+export function parseRecord(
+  text: string | undefined,
+  format: (system: SlotSystem) => string = formatRecord,
+): SlotSystem | undefined {
   if (text === undefined) return undefined;
   const value = (key: string) => new RegExp(`^# ${key} (.*)$`, 'm').exec(text)?.[1];
   const parts = [...text.matchAll(/^# part (\S+) (\d+) ([0-9a-f]{64})$/gm)].map(([, name, size, sha256]) => ({
@@ -160,9 +168,13 @@ export function parseSlotConfig(slot: Slot, text: string | undefined): SlotSyste
     parts,
   };
   try {
-    // Only a whole file is the same when written again.
-    return formatSlotConfig(slot, system) === text ? system : undefined;
+    return format(system) === text ? system : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What a slot.cfg says; undefined for one that is missing, cut off or not ours. */
+export function parseSlotConfig(slot: Slot, text: string | undefined): SlotSystem | undefined {
+  return parseRecord(text, (system) => formatSlotConfig(slot, system));
 }

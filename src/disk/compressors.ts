@@ -1,17 +1,22 @@
 /** gzip, zstd and xz: one file in, standard output out; the same bytes on every machine. */
+import { availableParallelism } from 'node:os';
 
 export type Compressor = 'gz' | 'zst' | 'xz';
 
-/** The settings do not depend on the number of processors: blocks are cut by size, not by thread. */
-export function compressArgv(compressor: Compressor, file: string): string[] {
+/** Blocks are cut by size, not by thread: with two or more the number of processors makes no difference. */
+export function compressArgv(
+  compressor: Compressor,
+  file: string,
+  threads = Math.max(2, availableParallelism()),
+): string[] {
   switch (compressor) {
     case 'gz':
       return ['gzip', '-n', '-6', '-c', file];
     case 'zst':
-      return ['zstd', '-q', '-10', '-T2', '-c', file];
+      return ['zstd', '-q', '-10', `-T${threads}`, '-c', file];
     case 'xz':
       // What fills a disk is compressed already: higher levels take minutes for one percent.
-      return ['xz', '-q', '-1', '-T2', '--block-size=16MiB', '-c', file];
+      return ['xz', '-q', '-1', `-T${threads}`, '--block-size=16MiB', '-c', file];
   }
 }
 

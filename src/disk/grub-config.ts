@@ -1,10 +1,36 @@
 /** grub.cfg of a disk and of a network boot directory. */
+import { z } from 'zod';
 import { GRUBENV, LOCAL_CONFIG, otherSlot, SLOTS, slotConfig, TRIAL_WORDS, type Slot } from './boot-slots.ts';
+
+/** Entries of a menu that start the same with further words on the kernel command line; absent: there is just one. */
+export const menuChoices = z
+  .array(z.strictObject({ title: z.string(), words: z.string() }))
+  .min(1)
+  .optional();
 
 export interface BootEntry {
   title: string;
   /** Kernel command line. */
   cmdline: string;
+  choices?: z.infer<typeof menuChoices>;
+}
+
+/** The menu waits longer where there is something to choose. */
+export function menuEntries(
+  { title, cmdline, choices = [{ title, words: '' }] }: BootEntry,
+  { kernel, initrds, where = '' }: { kernel: string; initrds: readonly string[]; where?: string },
+): string {
+  const entries = choices.map(
+    (choice) => `menuentry ${quote(choice.title)} {
+  echo ${quote(`Loading ${title}${where} ...`)}
+  linux /${kernel} ${[cmdline, choice.words].filter(Boolean).join(' ')}
+  initrd ${initrds.map((path) => `/${path}`).join(' ')}
+}
+`,
+  );
+  return `set timeout=${choices.length > 1 ? 5 : 1}
+set default=0
+${entries.join('')}`;
 }
 
 /** Quotes for GRUB's shell: inside single quotes nothing is special but the quote itself. */
@@ -97,14 +123,23 @@ ${SLOTS.map((slot) => slotEntry(slot, title)).join('\n')}`;
 }
 
 /** Paths are relative to the TFTP root: GRUB has the server that it came from as its root. */
-export function netGrubConfig(entry: BootEntry): string {
+export function netGrubConfig(entry: BootEntry, initrds: readonly string[]): string {
   return `# Made by Osmith; replaced with each image.
-set timeout=1
-set default=0
-menuentry ${quote(entry.title)} {
-  echo ${quote(`Loading ${entry.title} from the network ...`)}
-  linux /vmlinuz ${entry.cmdline}
-  initrd /initrd
+${menuEntries(entry, { kernel: 'vmlinuz', initrds, where: ' from the network' })}`;
 }
-`;
+
+/** For a volume that holds kernel, initrd and this. */
+export function plainGrubConfig(entry: BootEntry): string {
+  return `# Made by Osmith; replaced with each image.
+${BIOS_SERIAL}
+${menuEntries(entry, { kernel: 'vmlinuz', initrds: ['initrd'] })}`;
+}
+
+/** The same, for a kernel that looks for the system on the disk of that volume: it learns which one that is. */
+export function selectorGrubConfig({ title, cmdline }: BootEntry): string {
+  const entry = { title, cmdline: `${cmdline} osmith.esp=$osmith_esp` };
+  return `# Made by Osmith; replaced with each image.
+${BIOS_SERIAL}
+probe --set=osmith_esp --fs-uuid $root
+${menuEntries(entry, { kernel: 'vmlinuz', initrds: ['initrd'] })}`;
 }

@@ -13,7 +13,7 @@ const system = { name: 'x', build: '0'.repeat(64), epoch: 1, issued: 0, parts: [
 describeWith(['grub-script-check'], 'grub.cfg', () => {
   it.each([
     ['disk', diskGrubConfig(entry.title)],
-    ['network', netGrubConfig(entry)],
+    ['network', netGrubConfig({ ...entry, choices: [{ title: entry.title, words: 'a=b' }] }, ['a', 'b'])],
     ['disk with deployments', ostreeGrubConfig(entry.title, '00000000-0000-0000-0000-000000000000')],
     [
       'boot loader entry, which that one runs',

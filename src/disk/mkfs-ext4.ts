@@ -12,11 +12,17 @@ export interface Ext4Options {
 
 const BLOCK = 4096;
 
-/** What files of these sizes take: whole blocks, inodes and directories, journal and tables; and `headroom` bytes. */
-export function ext4Bytes(fileSizes: readonly number[], headroom: number): number {
-  const data = fileSizes.reduce((sum, size) => sum + roundUp(size, BLOCK) + BLOCK / 4, 0);
-  // The same rule as for other desktops: 5 %, but never less than what was asked for.
-  const free = Math.max(headroom, Math.floor(data * 0.05));
+/** Free space: so many per cent of the contents, but never less than so many bytes. */
+export interface FreeSpace {
+  headroom: number;
+  percent: number;
+}
+
+/** What files of these sizes take: whole blocks, inodes and directories, journal and tables; and free space. */
+export function ext4Bytes(fileSizes: Iterable<number>, { headroom, percent }: FreeSpace): number {
+  let data = 0;
+  for (const size of fileSizes) data += roundUp(size, BLOCK) + BLOCK / 4;
+  const free = Math.max(headroom, Math.floor((data * percent) / 100));
   return roundUp((data + free) * 1.03 + 160 * MIB, MIB);
 }
 
@@ -24,7 +30,25 @@ export function ext4Bytes(fileSizes: readonly number[], headroom: number): numbe
 export function mkfsExt4Argv({ output, uuid, label, size }: Ext4Options): string[] {
   const extended = `hash_seed=${uuid},root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0`;
   return [
-    ...['mke2fs', '-q', '-F', '-t', 'ext4', '-b', String(BLOCK), '-m', '1', '-L', label, '-U', uuid],
+    ...[
+      'mke2fs',
+      '-q',
+      '-F',
+      '-t',
+      'ext4',
+      '-T',
+      'default',
+      '-O',
+      'dir_index',
+      '-b',
+      String(BLOCK),
+      '-m',
+      '1',
+      '-L',
+      label,
+      '-U',
+      uuid,
+    ],
     ...['-E', extended, '-d', '-', output, String(size / BLOCK)],
   ];
 }

@@ -1,9 +1,10 @@
-/** mkfs.vfat (dosfstools): makes the FAT32 file system of an EFI system partition inside a disk image. */
-import { roundUp, SECTOR } from './layout.ts';
+/** mkfs.vfat (dosfstools): makes a FAT file system, such as that of an EFI system partition, inside a file. */
+import { MIB, roundUp, SECTOR } from './layout.ts';
 
 /** FAT32 needs at least this many clusters (Microsoft FAT specification 1.03, "FAT type determination"). */
 const MIN_CLUSTERS = 65525;
 const RESERVED_SECTORS = 32;
+const MIN_FAT32 = 34 * MIB;
 
 export interface FatVolume {
   disk: string;
@@ -30,7 +31,9 @@ export function fatBytes(fileSizes: readonly number[]): number {
 }
 
 export function mkfsVfatArgv(volume: FatVolume): string[] {
-  const argv = ['mkfs.vfat', '-F', '32', '-s', String(sectorsPerCluster(volume.size)), '-S', String(SECTOR)];
+  const argv = ['mkfs.vfat', '-S', String(SECTOR)];
+  // Below, firmware would take FAT32 for FAT16: the number of clusters alone decides.
+  if (volume.size >= MIN_FAT32) argv.push('-F', '32', '-s', String(sectorsPerCluster(volume.size)));
   argv.push('-h', String(volume.start / SECTOR), '--offset', String(volume.start / SECTOR));
   // `-i` is ignored before `--invariant`.
   argv.push('--invariant', '-i', volume.id, '-n', volume.label, volume.disk, String(volume.size / 1024));

@@ -10,6 +10,28 @@ function levelOption(compression: SquashfsCompression, level: number | undefined
   return ['-Xcompression-level', String(level)];
 }
 
+/** Files of the working directory, readable by all, alone in an image. Times are SOURCE_DATE_EPOCH's at most. */
+export function packFilesArgv(
+  files: readonly string[],
+  output: string,
+  compression: SquashfsCompression,
+  level?: number,
+): string[] {
+  const argv = ['mksquashfs', ...files, output, '-noappend', '-quiet', '-no-progress', '-no-xattrs'];
+  argv.push(
+    '-all-root',
+    '-root-mode',
+    '0755',
+    '-action',
+    'chmod(0444)@true',
+    '-b',
+    '128K',
+    '-comp',
+    compression,
+  );
+  return [...argv, ...levelOption(compression, level)];
+}
+
 /**
  * Reads a tar on standard input. The superblock's time comes from SOURCE_DATE_EPOCH; the order of files is sorted by
  * mksquashfs itself and does not depend on the number of processors.

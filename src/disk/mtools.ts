@@ -22,3 +22,8 @@ export function mmdArgv(image: string, directories: readonly string[]): string[]
 export function mcopyArgv(image: string, source: string, target: string): string[] {
   return ['mcopy', '-i', image, source, `::${target}`];
 }
+
+/** The other way; without `-n` it would ask before it writes over a file. */
+export function readArgv(image: string, source: string, target: string): string[] {
+  return ['mcopy', '-n', '-i', image, `::${source}`, target];
+}

@@ -75,12 +75,43 @@ async function settleVhdx(file: FileHandle, seed: string): Promise<void> {
   await writeAt(file, guidBytes(seededUuid(seed, 'vhdx/disk')), start + table.readUInt32LE(item + 16));
 }
 
-/** Changes the file in place. QCOW2 has no identifiers. */
-export async function settleIds(path: string, format: VirtualDiskFormat, seed: string): Promise<void> {
-  if (format === 'qcow2') return;
+/** Footer of a VHD (Microsoft, Virtual Hard Disk Image Format Specification 1.0): 512 bytes with a checksum. */
+const VHD_FOOTER = 512;
+/** 1 January 2000, where VHD's time begins. */
+const VHD_EPOCH = 946684800;
+
+function settledFooter(footer: Buffer, seed: string, epoch: number): Buffer {
+  if (footer.toString('latin1', 0, 8) !== 'conectix')
+    throw new OsmithError('E_STEP', 'The VHD file has no footer where it belongs');
+  footer.writeUInt32BE(Math.max(epoch - VHD_EPOCH, 0), 24);
+  Buffer.from(seededUuid(seed, 'vhd').replaceAll('-', ''), 'hex').copy(footer, 68);
+  footer.writeUInt32BE(0, 64);
+  const sum = footer.reduce((total, byte) => total + byte, 0);
+  footer.writeUInt32BE(~sum >>> 0, 64);
+  return footer;
+}
+
+/** The footer is at the end, in dynamic disks at the beginning too. */
+async function settleVhd(file: FileHandle, seed: string, epoch: number, dynamic: boolean): Promise<void> {
+  const { size } = await file.stat();
+  for (const at of [size - VHD_FOOTER, ...(dynamic ? [0] : [])]) {
+    await writeAt(file, settledFooter(await readAt(file, VHD_FOOTER, at), seed, epoch), at);
+  }
+}
+
+/** Changes the file in place. QCOW2 and Parallels' images have no identifiers. */
+export async function settleIds(
+  path: string,
+  format: VirtualDiskFormat,
+  seed: string,
+  epoch: number,
+): Promise<void> {
+  if (format === 'qcow2' || format === 'parallels') return;
   const file = await open(path, 'r+');
   try {
-    await { vmdk: settleVmdk, vdi: settleVdi, vhdx: settleVhdx }[format](file, seed);
+    if (format === 'vhd' || format === 'dynamic.vhd')
+      await settleVhd(file, seed, epoch, format === 'dynamic.vhd');
+    else await { vmdk: settleVmdk, vdi: settleVdi, vhdx: settleVhdx }[format](file, seed);
   } finally {
     await file.close();
   }

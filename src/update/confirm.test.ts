@@ -3,16 +3,17 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { GRUBENV, parseEnvironment } from '../disk/boot-slots.ts';
 import { endTrial } from './confirm.ts';
-import type { BootFiles } from './esp.ts';
-import { writeEnvironment } from './install.ts';
+import { espSlots } from './esp-slots.ts';
 import type { RunProgram } from './programs.ts';
+import type { SlotAccess } from './slot-store.ts';
 import { useBench } from './test-bench.ts';
 
 const bench = useBench();
 
 async function trial(answers: (number | 'no disk')[], within = 3000): Promise<string[]> {
-  await bench.boot.readWrite(async (disk) =>
-    writeEnvironment(disk, { slot: 'a', trial: { slot: 'b', left: 1 }, unproven: 'b' }),
+  const own = espSlots(bench.boot);
+  await own.readWrite(async (store) =>
+    store.setEnvironment({ slot: 'a', trial: { slot: 'b', left: 1 }, unproven: 'b' }),
   );
   const lines: string[] = [];
   let disk = true;
@@ -21,17 +22,17 @@ async function trial(answers: (number | 'no disk')[], within = 3000): Promise<st
     disk = next !== 'no disk';
     return { exit: next === 'no disk' ? 0 : next, stdout: 'starting', stderr: '' };
   };
-  const boot: BootFiles = {
-    ...bench.boot,
+  const slots: SlotAccess = {
+    ...own,
     readWrite: async (use) => {
       if (!disk) throw new Error('No disk has a partition with the label OSMITH');
-      return bench.boot.readWrite(use);
+      return own.readWrite(use);
     },
   };
   const running = { slot: 'b' as const, build: 'x', trial: true };
   const context = {
     running,
-    boot,
+    slots,
     run,
     signal: new AbortController().signal,
     log: (line: string) => lines.push(line),

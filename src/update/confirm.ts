@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { now } from '../env.ts';
 import { OsmithError } from '../errors.ts';
-import type { BootFiles } from './esp.ts';
 import { settle } from './install.ts';
 import type { RunProgram } from './programs.ts';
+import type { SlotAccess } from './slot-store.ts';
 import type { Running } from './slots.ts';
 
 export interface TrialOptions {
@@ -18,28 +18,28 @@ export interface TrialOptions {
 
 export interface TrialContext {
   running: Running;
-  boot: BootFiles;
+  slots: SlotAccess;
   run: RunProgram;
   signal: AbortSignal;
   log: (line: string) => void;
 }
 
 /** Makes the running system the one that is booted from now on. */
-export async function confirm(running: Running, boot: BootFiles): Promise<void> {
+export async function confirm(running: Running, slots: SlotAccess): Promise<void> {
   const { slot } = running;
-  if (slot !== undefined) await boot.readWrite(async (disk) => settle(disk, slot));
+  if (slot !== undefined) await slots.readWrite(async (store) => settle(store, slot));
 }
 
 /** One look; a text says what is missing. */
 async function attempt(
-  { running, boot, run }: TrialContext,
+  { running, slots, run }: TrialContext,
   health: readonly string[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { exit, stdout, stderr } = await run(health, signal);
   if (exit !== 0) return `${health.join(' ')}: ${(stdout + stderr).trim() || `ended with ${exit}`}`;
   // The disk may show up late: early in the boot no fault is final.
-  return confirm(running, boot).then(
+  return confirm(running, slots).then(
     () => undefined,
     (error: unknown) => `cannot be confirmed: ${(error as Error).message}`,
   );

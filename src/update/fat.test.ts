@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatEnvironment, formatSlotConfig, GRUBENV, slotConfig, slotFile } from '../disk/boot-slots.ts';
 import type { BootDisk } from './boot-disk.ts';
 import { grubBoot } from './grub-model.ts';
+import { espSlotStore } from './esp-slots.ts';
 import { install } from './install.ts';
 import { build, noise, type Build } from './testing.ts';
 
@@ -114,13 +115,13 @@ test('after every write the file system is sound and boots the old or the new sy
   };
   const disk = mtoolsDisk(image, check);
   await install(
-    disk,
+    espSlotStore(disk, (file) => file),
     'a',
     next.system,
-    async (part, path) => {
+    async (part, store) => {
       const data = next.files[part.name as 'vmlinuz' | 'initrd'];
       for (let at = 0; at < data.length; at += 150_000)
-        await disk.write(path, data.subarray(at, at + 150_000), at);
+        await store.write(data.subarray(at, at + 150_000), at);
     },
     1,
   );

@@ -8,12 +8,17 @@ export interface ProgramResult {
   stderr: string;
 }
 
-export type RunProgram = (argv: readonly string[], signal?: AbortSignal) => Promise<ProgramResult>;
+/** `input`: what it gets on its standard input. */
+export type RunProgram = (
+  argv: readonly string[],
+  signal?: AbortSignal,
+  input?: string,
+) => Promise<ProgramResult>;
 
 /** Never throws for a program that fails: its exit code says so; 127 when there is none of that name. */
-export const runProgram: RunProgram = async ([program, ...args], signal) =>
+export const runProgram: RunProgram = async ([program, ...args], signal, input) =>
   new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       program!,
       args,
       { maxBuffer: 16 * 1024 * 1024, ...(signal ? { signal } : {}) },
@@ -23,11 +28,14 @@ export const runProgram: RunProgram = async ([program, ...args], signal) =>
         resolve({ exit, stdout, stderr: stderr || (exit === 127 ? `there is no program ${program}` : '') });
       },
     );
+    if (input === undefined) return;
+    child.stdin?.on('error', () => {}); // one that does not read to the end says itself why
+    child.stdin?.end(input);
   });
 
 /** Runs a program that must succeed. */
-export async function must(run: RunProgram, argv: readonly string[]): Promise<string> {
-  const { exit, stdout, stderr } = await run(argv);
+export async function must(run: RunProgram, argv: readonly string[], input?: string): Promise<string> {
+  const { exit, stdout, stderr } = await run(argv, undefined, input);
   if (exit === 0) return stdout;
   throw new OsmithError('E_TOOL', `${argv.join(' ')} ended with ${exit}: ${stderr.trim()}`);
 }

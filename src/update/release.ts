@@ -55,28 +55,28 @@ export interface Release extends SlotSystem {
   indexes: Record<string, string>;
 }
 
-/** Files of a system that runs from memory, by the extension of the artifact. */
-const PARTS = ['vmlinuz', 'initrd'];
-
 function wrong(name: string, why: string): OsmithError {
   return new OsmithError('E_UPDATE', `The token of ${name} describes no system for this machine: ${why}`, {
     hint: 'Publish the token that `osmith release` made for this variant',
   });
 }
 
-/** Reads the claims of a verified token. `cmdline`: of the running system, for builds that do not say theirs. */
-export function releaseOf(claims: Claims, name: string, cmdline: string): Release {
+/**
+ * Reads the claims of a verified token. `names`: the parts of a system, by the ends of the artifacts' names; `cmdline`: of
+ * the running system, for builds that do not say theirs.
+ */
+export function releaseOf(claims: Claims, name: string, names: readonly string[], cmdline: string): Release {
   const text = claims.buildManifest ?? '';
   const manifest = parseManifest(text);
   if (manifest === undefined) throw wrong(name, 'it has no manifest of a build');
   if (manifest.name !== name) throw wrong(name, `it is of ${manifest.name}`);
   const artifacts = new Map(manifest.artifacts.map((artifact) => [artifact.name, artifact]));
-  const parts = PARTS.map((part): SlotPart => {
+  const parts = names.map((part): SlotPart => {
     const found = artifacts.get(`${name}.${part}`);
     if (found === undefined) throw wrong(name, `its build made no ${part}`);
     return { name: part, size: found.size, sha256: found.sha256 };
   });
-  const indexed = PARTS.filter((part) => artifacts.has(`${name}.${part}.chunks`));
+  const indexed = names.filter((part) => artifacts.has(`${name}.${part}.chunks`));
   return {
     name,
     build: buildId(parts),
@@ -85,7 +85,7 @@ export function releaseOf(claims: Claims, name: string, cmdline: string): Releas
     cmdline: manifest.cmdline ?? cmdline,
     parts,
     directory: releaseDirectory(text, manifest),
-    files: Object.fromEntries(PARTS.map((part) => [part, `${name}.${part}`])),
+    files: Object.fromEntries(names.map((part) => [part, `${name}.${part}`])),
     indexes: Object.fromEntries(indexed.map((part) => [part, `${name}.${part}.chunks`])),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
+import type { RawDisk } from '../disk/gpt-table.ts';
 import type { BootDisk } from './boot-disk.ts';
 
 export class PowerCut extends Error {}
@@ -37,6 +38,8 @@ function apply(files: Map<string, Buffer>, effect: Effect, keep: () => boolean):
 
 export interface Simulation {
   disk: BootDisk;
+  /** A file as a disk or partition. */
+  raw(path: string): RawDisk;
   /** Operations so far. */
   count(): number;
   /** What is on the medium after a cut of power now; `keep` decides about each thing that was not synced. */
@@ -93,6 +96,12 @@ export function simulate(
   };
   return {
     disk,
+    raw: (path) => ({
+      size: async () => current.get(path)!.length,
+      read: async (at, length) => Buffer.from(current.get(path)!.subarray(at, at + length)),
+      write: async (at, data) => disk.write(path, data, at),
+      sync: async () => disk.sync(path),
+    }),
     count: () => operations,
     medium: (keep) => {
       const files = new Map(durable);

@@ -6,6 +6,8 @@ export interface Running {
   /** Absent: it was not started from a slot, such as over the network. */
   slot?: Slot | undefined;
   build?: string | undefined;
+  /** The partition that its root file system is on; absent: that is in memory. */
+  root?: string | undefined;
   /** Whether it has yet to prove itself. */
   trial: boolean;
 }

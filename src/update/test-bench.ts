@@ -7,6 +7,7 @@ import { GRUBENV, parseEnvironment, slotFile, type BootEnvironment, type Slot } 
 import { now } from '../env.ts';
 import { formatKey, publicKeyOf, readClaims } from '../pattern/index.ts';
 import type { BootFiles } from './esp.ts';
+import { espSlots } from './esp-slots.ts';
 import { verifyAt } from './release.ts';
 import { runUpdate, type UpdateReport, type UpdateRequest } from './update.ts';
 import {
@@ -75,7 +76,7 @@ export async function update(bench: Bench, change: Change = {}): Promise<UpdateR
   return runUpdate(
     {
       running: { slot, build: running.system.build, trial: false },
-      boot,
+      slots: espSlots(boot),
       http: { fetch, signal: new AbortController().signal, stall },
       verify: async (token, buildEpoch) =>
         verifyAt(token, readClaims, { keys: [formatKey(publicKeyOf(signer))], now: now(), buildEpoch }),

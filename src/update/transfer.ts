@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SlotPart } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
-import type { BootDisk } from './boot-disk.ts';
 import { chunkFile, MAX_INDEX, parseIndex, planPieces, type Chunk, type Piece } from './chunks.ts';
 import { fetchSmall, HttpStatus, request, unreachable, type Http, type Range } from './http.ts';
+import type { PartStore } from './slot-store.ts';
 
 /** A file on this machine that may have pieces of the new one, or be the same. */
 export interface Seed {
@@ -17,7 +17,7 @@ export interface Seed {
 
 export interface Transfer {
   http: Http;
-  disk: BootDisk;
+  store: PartStore;
   /** Where the part is published. */
   url: string;
   /** Where its chunk index is published, if it has one. */
@@ -39,8 +39,8 @@ const BLOCK = 1024 * 1024;
 /** What a cut of power may cost: bytes between two syncs. */
 const SYNC_EVERY = 16 * 1024 * 1024;
 
-/** Appends to a file on the disk, through a buffer, syncing now and then. */
-function appender(disk: BootDisk, path: string, start: number) {
+/** Appends to a part, through a buffer, syncing now and then. */
+function appender(store: PartStore, start: number) {
   let at = start;
   let waiting: Uint8Array[] = [];
   let size = 0;
@@ -50,11 +50,11 @@ function appender(disk: BootDisk, path: string, start: number) {
     const data = Buffer.concat(waiting);
     waiting = [];
     size = 0;
-    await disk.write(path, data, at);
+    await store.write(data, at);
     at += data.length;
     unsynced += data.length;
     if (unsynced < SYNC_EVERY) return;
-    await disk.sync(path);
+    await store.sync();
     unsynced = 0;
   };
   return {
@@ -160,18 +160,18 @@ function remaining(part: SlotPart, seed: Seed | undefined, delta: Plan | undefin
  * Appends what a part lacks. What is there already is taken to be its beginning; the caller checks the digest of the
  * whole and calls again for an empty file if it does not hold.
  */
-export async function transferPart(transfer: Transfer, part: SlotPart, path: string): Promise<Traffic> {
-  const { disk, http, url, log } = transfer;
+export async function transferPart(transfer: Transfer, part: SlotPart): Promise<Traffic> {
+  const { store, http, url, log } = transfer;
   const delays = transfer.delays ?? DELAYS;
   const traffic: Traffic = { remote: 0, local: 0 };
-  const present = (await disk.size(path)) ?? 0;
-  if (present > part.size) await disk.truncate(path, 0);
+  const present = (await store.size()) ?? 0;
+  if (present > part.size) await store.truncate(0);
   const seed = transfer.seed;
   const identical = seed?.sha256 === part.sha256;
   let delta = identical || present >= part.size ? undefined : await deltaPlan(transfer, part);
   for (let tries = 0; ;) {
-    const start = (await disk.size(path)) ?? 0;
-    const out = appender(disk, path, start);
+    const start = (await store.size()) ?? 0;
+    const out = appender(store, start);
     try {
       await run(transfer, remaining(part, seed, delta, start), out, traffic);
       await out.flush();

@@ -1,13 +1,12 @@
 /** One run of an update: look, decide, install. What the network can do wrong ends before anything is changed. */
-import { otherSlot, slotFile, type Slot, type SlotPart } from '../disk/boot-slots.ts';
+import { otherSlot, type Slot, type SlotPart } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
 import type { Claims } from '../pattern/index.ts';
-import type { BootDisk } from './boot-disk.ts';
-import type { BootFiles } from './esp.ts';
 import { fetchSmall, isPublished, remoteSize, type Http } from './http.ts';
-import { checkRoom, fillSlot, install, putOnTrial, settle, type Fill } from './install.ts';
+import { fillSlot, install, putOnTrial, settle, type Fill } from './install.ts';
 import { readSlot, readState } from './read-state.ts';
 import { MAX_TOKEN, releaseOf, type Release } from './release.ts';
+import type { SlotAccess, SlotStore } from './slot-store.ts';
 import { decide, type BootState, type Decision, type Running, type UpdatePolicy } from './slots.ts';
 import { transferPart, type Seed, type Traffic } from './transfer.ts';
 
@@ -24,7 +23,7 @@ export interface UpdateRequest extends UpdatePolicy {
 
 export interface UpdateContext {
   running: Running;
-  boot: BootFiles;
+  slots: SlotAccess;
   http: Http;
   /** Throws for a token that does not verify. `epoch`: date of the running system's build. */
   verify: (token: string, epoch: number) => Promise<Claims>;
@@ -70,12 +69,12 @@ async function checkServer(http: Http, base: string, { parts, files }: Release):
 }
 
 /** A file of the running system's slot that the new one may have parts of. */
-function seedOf(state: BootState, boot: BootFiles, target: Slot, part: SlotPart): Seed | undefined {
+function seedOf(state: BootState, slots: SlotStore, target: Slot, part: SlotPart): Seed | undefined {
   const source = otherSlot(target);
   const { system, intact } = state.slots[source];
   const found = intact ? system?.parts.find(({ name }) => name === part.name) : undefined;
   if (found === undefined) return undefined;
-  return { path: boot.path(slotFile(source, part.name)), size: found.size, sha256: found.sha256 };
+  return { path: slots.part(source, part.name).path, size: found.size, sha256: found.sha256 };
 }
 
 function filler(
@@ -85,19 +84,18 @@ function filler(
   state: BootState,
   target: Slot,
   traffic: Traffic,
-): (disk: BootDisk) => Fill {
-  const { http, boot, log, delays } = context;
-  return (disk) => async (part, path, again) => {
+): (slots: SlotStore) => Fill {
+  const { http, log, delays } = context;
+  return (slots) => async (part, store, again) => {
     const index = release.indexes[part.name];
     const moved = await transferPart(
       {
-        ...{ http, disk, log, url: `${url}/${release.files[part.name]!}` },
+        ...{ http, store, log, url: `${url}/${release.files[part.name]!}` },
         ...(again || index === undefined ? {} : { index: `${url}/${index}` }),
-        ...(again ? {} : { seed: seedOf(state, boot, target, part) }),
+        ...(again ? {} : { seed: seedOf(state, slots, target, part) }),
         ...(delays === undefined ? {} : { delays }),
       },
       part,
-      path,
     );
     traffic.remote += moved.remote;
     traffic.local += moved.local;
@@ -107,14 +105,14 @@ function filler(
 /** Fetches the published token and does what follows from it. Serialise calls: see `withUpdateLock`. */
 export async function runUpdate(context: UpdateContext, request: UpdateRequest): Promise<UpdateReport> {
   const running = requireSlot(context.running);
-  const { boot, http, log } = context;
+  const { slots, http, log } = context;
   const token = (await fetchSmall(http, `${request.url}/${request.name}.jwt`, MAX_TOKEN)).toString().trim();
-  const { state, release } = await boot.readOnly(async (disk) => {
-    const { system } = await readSlot(disk, running.slot, false);
+  const { state, release } = await slots.readOnly(async (store) => {
+    const { system } = await readSlot(store, running.slot, false);
     // Before files of some hundred megabytes are read: a token that is not good is worth no work.
     const claims = await context.verify(token, system?.epoch ?? 0);
-    const described = releaseOf(claims, request.name, system?.cmdline ?? '');
-    return { state: await readState(disk, running, true), release: described };
+    const described = releaseOf(claims, request.name, slots.parts, system?.cmdline ?? '');
+    return { state: await readState(store, running, true), release: described };
   });
   const decision = decide(state, release, request);
   const traffic: Traffic = { remote: 0, local: 0 };
@@ -123,22 +121,22 @@ export async function runUpdate(context: UpdateContext, request: UpdateRequest):
     return report(false);
   if (decision.action === 'withdraw') {
     log('the installed update was withdrawn: the running system stays');
-    await boot.readWrite(async (disk) => settle(disk, running.slot));
+    await slots.readWrite(async (store) => settle(store, running.slot));
     return report(false);
   }
   const { action, slot } = decision;
   if (action === 'activate') {
-    await boot.readWrite(async (disk) => putOnTrial(disk, slot, request.tries));
+    await slots.readWrite(async (store) => putOnTrial(store, slot, request.tries));
     return report(true);
   }
   const base = await baseOf(http, request.url, release);
   await checkServer(http, base, release);
-  await boot.readOnly(async (disk) => checkRoom(disk, slot, release.parts));
+  await slots.readOnly(async (store) => store.checkRoom(slot, release.parts));
   log(`${action} ${release.name} (${release.build.slice(0, 12)}) in slot ${slot}`);
   const fill = filler(context, base, release, state, slot, traffic);
-  await boot.readWrite(async (disk) => {
-    if (action === 'repair') await fillSlot(disk, slot, release, fill(disk));
-    else await install(disk, running.slot, release, fill(disk), request.tries);
+  await slots.readWrite(async (store) => {
+    if (action === 'repair') await fillSlot(store, slot, release, fill(store));
+    else await install(store, running.slot, release, fill(store), request.tries);
   });
   return report(action === 'install');
 }

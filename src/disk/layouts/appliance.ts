@@ -1,11 +1,8 @@
 /** Disk of a system that runs from memory: boot files only. */
-import { MIB, type DiskLayout } from '../layout.ts';
+import { layoutSchema, MIB } from '../layout.ts';
+import { BIOS_BOOT_TYPE, ESP_TYPE } from './types.ts';
 
-/** Partition types: UEFI specification 2.10, 5.3.3; GRUB manual, "BIOS installation". */
-export const ESP_TYPE = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
-export const BIOS_BOOT_TYPE = '21686148-6449-6E6F-744E-656564454649';
-
-export const applianceLayout: DiskLayout = {
+export const applianceLayout = layoutSchema.parse({
   name: 'appliance',
   align: MIB,
   partitions: [
@@ -24,4 +21,4 @@ export const applianceLayout: DiskLayout = {
       contents: 'esp',
     },
   ],
-};
+});

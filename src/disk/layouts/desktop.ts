@@ -1,25 +1,62 @@
-/** Disk of a system that is installed on it: boot loaders for UEFI and BIOS, and a root file system that grows. */
-import { MIB, type DiskLayout } from '../layout.ts';
-import { BIOS_BOOT_TYPE, ESP_TYPE } from './appliance.ts';
+/** Disks of systems that are installed on them: boot loaders, and a root file system that grows. */
+import { layoutSchema, MIB, SECTOR, type PartitionSpec } from '../layout.ts';
+import { BIOS_BOOT_TYPE, DOS_ESP, DOS_LINUX, ESP_TYPE, LINUX_TYPE, ROOT_TYPE } from './types.ts';
 
-/** Root partitions by architecture: UAPI Group, Discoverable Partitions Specification. */
-const ROOT_TYPE = {
-  amd64: '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709',
-  arm64: 'B921B045-1DF0-41C3-AF44-4C6F280D3FAE',
-};
+const fits = { times: 1, headroom: 0, min: MIB };
 
-function layout(name: string, rootType: string): DiskLayout {
-  return {
-    name,
-    align: MIB,
-    partitions: [
-      { name: 'esp', type: ESP_TYPE, size: { bytes: 62 * MIB }, contents: 'esp' },
-      { name: 'bios', type: BIOS_BOOT_TYPE, size: { bytes: MIB }, contents: 'bios-grub', biosOnly: true },
-      // The last one, so that it can grow with the disk.
-      { name: 'root', type: rootType, size: { times: 1, headroom: 0, min: MIB }, contents: 'root' },
-    ],
-  };
+/** The last one, so that it can grow with the disk. */
+function root(type: string, more: Partial<PartitionSpec> = {}): PartitionSpec {
+  return { name: 'root', type, size: fits, contents: 'image', grows: true, ...more };
 }
 
-export const desktopLayout = layout('desktop', ROOT_TYPE.amd64);
-export const desktopArm64Layout = layout('desktop-arm64', ROOT_TYPE.arm64);
+function esp(type: string, mib: number): PartitionSpec {
+  return { name: 'esp', type, size: { bytes: mib * MIB }, contents: 'esp' };
+}
+
+const bios: PartitionSpec = {
+  ...{ name: 'bios', type: BIOS_BOOT_TYPE, size: { bytes: MIB } },
+  ...{ contents: 'bios-grub', biosOnly: true },
+};
+
+/** PCs: UEFI and BIOS. */
+export const desktopLayout = layoutSchema.parse({
+  ...{
+    name: 'desktop',
+    align: MIB,
+    arch: ['amd64'],
+    partitions: [esp(ESP_TYPE, 62), bios, root(ROOT_TYPE.amd64)],
+  },
+});
+
+/** Other machines with UEFI. */
+export const desktopArm64Layout = layoutSchema.parse({
+  ...{
+    name: 'desktop-arm64',
+    align: MIB,
+    arch: ['arm64'],
+    partitions: [esp(ESP_TYPE, 62), root(ROOT_TYPE.arm64)],
+  },
+});
+
+/** systemd-boot: kernels lie on the EFI system partition, which is therefore large. UEFI only. */
+export const sdbootLayout = layoutSchema.parse({
+  ...{
+    name: 'systemd-boot',
+    align: MIB,
+    arch: ['amd64'],
+    partitions: [esp(ESP_TYPE, 500), root(ROOT_TYPE.amd64)],
+  },
+});
+
+/** For PCs whose firmware knows DOS tables only. GRUB's core lies in the gap before the first partition. */
+export const dosLayout = layoutSchema.parse({
+  ...{ name: 'dos', table: 'dos', align: MIB, arch: ['amd64'] },
+  partitions: [esp(DOS_ESP, 62), root(DOS_LINUX, { bootable: true })],
+  blobs: [{ input: 'bios-grub', start: SECTOR, max: MIB - SECTOR }],
+});
+
+/** The second disk of a system that has two. */
+export const extraLayout = layoutSchema.parse({
+  ...{ name: 'extra', align: MIB },
+  partitions: [{ name: 'extra', type: LINUX_TYPE, size: fits, contents: 'image' }],
+});
