@@ -1,6 +1,6 @@
 /** `ostree admin` (2025.2): argument lists that make a sysroot and deploy into it. */
 
-/** Deployments get the immutable flag when they are started, not here: only root of the machine may set it. */
+/** Only root of the machine may set the immutable flag: deployments get it in the finished file system. */
 export const ADMIN_ENV = { OSTREE_SYSROOT_DEBUG: 'mutable-deployments' };
 
 export interface Deployment {

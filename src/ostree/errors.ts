@@ -1,4 +1,5 @@
 /** What ostree says when it cannot pull, as errors that users can act on. */
+import { nearest } from '../config/nearest.ts';
 import { OsmithError } from '../errors.ts';
 
 export interface PullSource {
@@ -7,7 +8,7 @@ export interface PullSource {
 }
 
 /** Most telling first. Worded by libostree 2022.7 to 2025.2 and libcurl. */
-const CAUSES: { pattern: RegExp; make: (source: PullSource) => OsmithError }[] = [
+const CAUSES: { pattern: RegExp; transient?: true; make: (source: PullSource) => OsmithError }[] = [
   {
     pattern: /GPG verification enabled, but no signatures found|no signatures found \(use gpg-verify=false/,
     make: ({ url, ref }) =>
@@ -48,6 +49,7 @@ const CAUSES: { pattern: RegExp; make: (source: PullSource) => OsmithError }[] =
   {
     pattern:
       /Couldn't connect|Could not connect|Couldn't resolve|Could not resolve|Connection (?:refused|reset)|Timeout|timed out|transfer closed|Empty reply|Server returned HTTP 5\d\d|Failure when receiving|Recv failure|While fetching|\[\d+\]/i,
+    transient: true,
     make: ({ url }) =>
       new OsmithError('E_NETWORK', `${url} cannot be reached, or stopped answering`, {
         hint: 'Check the network, the proxy variables and the URL, then build again; what arrived is kept',
@@ -55,12 +57,35 @@ const CAUSES: { pattern: RegExp; make: (source: PullSource) => OsmithError }[] =
   },
 ];
 
-/** A failed run of ostree as the error a user can act on; the original one if its words are not known. */
-export function pullError(error: unknown, source: PullSource): unknown {
-  if (!(error instanceof OsmithError) || error.code !== 'E_TOOL') return error;
+export interface Failure {
+  /** The one that users can act on; the original one if its words are not known. */
+  error: unknown;
+  /** Whether it may go away by itself. */
+  transient: boolean;
+}
+
+/** What a failed run of ostree means. */
+export function failure(error: unknown, source: PullSource): Failure {
+  if (!(error instanceof OsmithError) || error.code !== 'E_TOOL') return { error, transient: false };
   const text = (error.details.tail ?? []).join('\n');
   const cause = CAUSES.find(({ pattern }) => pattern.test(text));
-  if (cause === undefined) return error;
-  const clear = cause.make(source);
-  return new OsmithError(clear.code, clear.message, { ...error.details, ...clear.details });
+  if (cause === undefined) return { error, transient: false };
+  const { code, message, details } = cause.make(source);
+  const clear = new OsmithError(code, message, { ...error.details, ...details });
+  return { error: clear, transient: cause.transient === true };
+}
+
+/** As many branches as a message may name. */
+const NAMED = 8;
+
+/** The error of a branch that is not there, with those that are; `refs` as `REMOTE:NAME`. */
+export function missingBranch(error: OsmithError, ref: string, refs: readonly string[]): OsmithError {
+  if (refs.length === 0) return error;
+  const names = refs.map((name) => name.replace(/^[^:]*:/, '')).sort();
+  const meant = nearest(ref, names);
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+  return new OsmithError(error.code, error.message, {
+    ...error.details,
+    hint: `${meant === undefined ? '' : `Did you mean ${meant}? `}It has ${names.slice(0, NAMED).join(', ')}${more}`,
+  });
 }

@@ -16,9 +16,10 @@ export function addCommitArgv(repo: string, from: string, commit: string): strin
   return ['ostree', `--repo=${repo}`, 'pull-local', '--disable-fsync', from, commit];
 }
 
-/** One file in place of many small ones, for machines that have the commit `from`. */
-export function deltaArgv(repo: string, from: string, to: string): string[] {
-  return ['ostree', `--repo=${repo}`, 'static-delta', 'generate', `--from=${from}`, `--to=${to}`];
+/** One file in place of many small ones, for machines that have the commit `from`; absent: for those that have none. */
+export function deltaArgv(repo: string, from: string | undefined, to: string): string[] {
+  const base = from === undefined ? '--empty' : `--from=${from}`;
+  return ['ostree', `--repo=${repo}`, 'static-delta', 'generate', base, `--to=${to}`];
 }
 
 /** The list of branches and deltas. */
