@@ -5,7 +5,7 @@ import { isSystemError, OsmithError, toOsmithError } from '../errors.ts';
 import { dates, signJwt, verifyJwt, type Claims, type Key, type SignCommand } from '../pattern/index.ts';
 import { sha256File } from '../run/store.ts';
 import { parseManifest, type Manifest } from '../update/release.ts';
-import { MANIFEST, RESERVED, tokenFile } from './layout.ts';
+import { BESIDE, MANIFEST, RESERVED, tokenFile } from './layout.ts';
 
 /** What verifies tokens, and the time that counts: those of `VerifyOptions`. */
 export type Verify = Parameters<typeof verifyJwt>[1];
@@ -21,6 +21,8 @@ export interface SignedBuild {
 export interface Built extends SignedBuild {
   /** Where the artifacts are. */
   dir: string;
+  /** Files that no manifest names, by name. */
+  beside: Map<string, Buffer>;
 }
 
 export interface BuildOptions {
@@ -80,7 +82,11 @@ async function sign(text: string, manifest: Manifest, options: BuildOptions): Pr
 }
 
 /** Throws E_SIGNATURE for an artifact that is not what the manifest says. */
-async function checkArtifacts(dir: string, { artifacts }: Manifest, signal?: AbortSignal): Promise<void> {
+export async function checkArtifacts(
+  dir: string,
+  { artifacts }: Manifest,
+  signal?: AbortSignal,
+): Promise<void> {
   for (const { name, size, sha256 } of artifacts) {
     signal?.throwIfAborted();
     const file = join(dir, name);
@@ -121,5 +127,14 @@ export async function openBuild(options: BuildOptions): Promise<Built> {
       hint: 'Build again with `osmith pattern build`, or remove the token: the release then makes one',
     });
   await checkArtifacts(dir, manifest, options.signal);
-  return { ...signed, dir };
+  return { ...signed, dir, beside: await readBeside(dir) };
+}
+
+async function readBeside(dir: string): Promise<Built['beside']> {
+  const found = new Map<string, Buffer>();
+  for (const name of BESIDE) {
+    const text = await readText(join(dir, name));
+    if (text !== undefined) found.set(name, Buffer.from(text));
+  }
+  return found;
 }

@@ -5,4 +5,6 @@ export type { Publisher } from './publish/types.ts';
 export { directoryReader, httpReader, type Reader } from './reader.ts';
 export { release, type ReleaseReport } from './release.ts';
 export { verifyTarget } from './targets.ts';
-export { MISSING, verifyBuild, verifyPublished, type Check } from './verify.ts';
+export { verifyBuild, verifyPublished } from './verify.ts';
+export { MISSING, type Check } from './verify-types.ts';
+export { openKeyring, type Keyring } from './openpgp/keyring.ts';

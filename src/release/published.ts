@@ -3,7 +3,16 @@ import { OsmithError, toOsmithError } from '../errors.ts';
 import { readClaims, type Claims } from '../pattern/index.ts';
 import { MAX_TOKEN, parseManifest, type Manifest } from '../update/release.ts';
 import { readSigned, type SignedBuild, type Verify } from './build.ts';
-import { MANIFEST, pathsOf, releaseDirectories, tokenFile, type ReleasePaths } from './layout.ts';
+import {
+  IN_PROGRESS,
+  MANIFEST,
+  MARK,
+  pathsIn,
+  pathsOf,
+  releaseDirectories,
+  tokenFile,
+  type ReleasePaths,
+} from './layout.ts';
 import type { PublishedFile, Publisher } from './publish/types.ts';
 
 /** The release that machines see. Undefined: none. Throws E_SIGNATURE for a token that does not verify. */
@@ -57,12 +66,16 @@ async function readOne(
   directory: string,
 ): Promise<StoredRelease | undefined> {
   const text = (await publisher.read(`${directory}/${MANIFEST}`, MAX_TOKEN))?.toString().trimEnd();
+  const mark = await publisher.read(`${directory}/${IN_PROGRESS}`, MAX_TOKEN);
+  const begun = mark?.toString() === MARK;
+  // It was broken off before or after everything else.
+  if (text === undefined && begun) return { ...pathsIn(directory, name, []), issued: 0, complete: false };
   const manifest = text === undefined ? undefined : parseManifest(text);
   if (text === undefined || manifest?.name !== name) return undefined;
   const paths = pathsOf(text, manifest);
   if (paths.directory !== directory) return undefined;
   const claims = await readToken(publisher, paths.token);
-  return { ...paths, issued: claims?.iat ?? 0, complete: claims !== undefined };
+  return { ...paths, issued: claims?.iat ?? 0, complete: claims !== undefined && !begun };
 }
 
 async function readToken(publisher: Publisher, path: string): Promise<Claims | undefined> {

@@ -1,7 +1,7 @@
-/** Reads builds and published releases: in a directory, or as machines see them, through HTTP. */
+/** Reads builds and published releases, wherever they are. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isSystemError, OsmithError } from '../errors.ts';
 import { HttpStatus, request, unreachable, type Http } from '../update/http.ts';
@@ -14,12 +14,41 @@ export interface Digest {
 export interface Reader {
   /** What users call it. */
   readonly place: string;
-  /** Undefined: there is none. A file that is larger is cut off after `limit` bytes. */
-  read(path: string, limit: number): Promise<Buffer | undefined>;
-  /** Of the whole file, or of a bit more than `limit` bytes if it is larger. Undefined: there is none. */
-  digest(path: string, limit: number): Promise<Digest | undefined>;
+  /** The bytes of a file; who reads them may stop at any time. Undefined: there is none. */
+  open(path: string): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** Names in a directory; undefined: this cannot be told. */
   list(path: string): Promise<string[] | undefined>;
+}
+
+/** A small file; one that is larger is cut off after `limit` bytes. Undefined: there is none. */
+export async function readSmall(reader: Reader, path: string, limit: number): Promise<Buffer | undefined> {
+  const data = await reader.open(path);
+  if (data === undefined) return undefined;
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of data) {
+    parts.push(part);
+    size += part.length;
+    if (size >= limit) break;
+  }
+  return Buffer.concat(parts).subarray(0, limit);
+}
+
+/** Of the whole file, or of a bit more than `limit` bytes if it is larger. Each part is also handed to `onPart`. */
+export async function digestOf(
+  data: AsyncIterable<Uint8Array>,
+  limit: number,
+  onPart?: (part: Uint8Array) => Promise<void>,
+): Promise<Digest> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const part of data) {
+    hash.update(part);
+    size += part.length;
+    await onPart?.(part);
+    if (size > limit) break;
+  }
+  return { size, sha256: hash.digest('hex') };
 }
 
 const ABSENT = ['ENOENT', 'ENOTDIR', 'EISDIR'];
@@ -29,62 +58,59 @@ function absent(error: unknown): undefined {
   throw error;
 }
 
-async function digestOf(data: AsyncIterable<Uint8Array>, limit: number): Promise<Digest> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const part of data) {
-    hash.update(part);
-    size += part.length;
-    if (size > limit) break;
-  }
-  return { size, sha256: hash.digest('hex') };
-}
-
 export function directoryReader(dir: string): Reader {
   const root = resolve(dir);
   return {
     place: root,
-    read: async (path, limit) => {
-      const data = await readFile(join(root, path)).catch(absent);
-      return data?.subarray(0, limit);
-    },
-    digest: async (path, limit) => {
+    open: async (path) => {
       const found = await stat(join(root, path)).catch(absent);
       if (found?.isFile() !== true) return undefined;
-      return digestOf(createReadStream(join(root, path), { highWaterMark: 1 << 20 }), limit);
+      return createReadStream(join(root, path), { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
     },
     list: async (path) => (await readdir(join(root, path)).catch(absent))?.sort() ?? [],
   };
 }
 
+/** What comes at once tells whether there is a file; the rest follows. */
+export async function* continued(
+  first: IteratorResult<Uint8Array, unknown>,
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+/** As machines see it. */
 export function httpReader(base: string, http: Http): Reader {
   const place = base.replace(/\/+$/, '');
-  /** What servers say of files that there are not. */
-  const missing = (path: string, error: unknown): undefined => {
+  const failed = (path: string, error: unknown): OsmithError => {
     http.signal.throwIfAborted();
-    if (error instanceof HttpStatus && [403, 404, 410].includes(error.status)) return undefined;
-    if (error instanceof OsmithError) throw error;
+    if (error instanceof OsmithError) return error;
     const { code, message, details } = unreachable(`${place}/${path}`, error);
-    throw new OsmithError(code, message, { ...details, hint: 'Nothing can be said about what is there' });
+    return new OsmithError(code, message, { ...details, hint: 'Nothing can be said about what is there' });
   };
+  async function* told(path: string, parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* parts;
+    } catch (error) {
+      throw failed(path, error);
+    }
+  }
   return {
     place,
-    read: async (path, limit) => {
-      const parts: Uint8Array[] = [];
-      let size = 0;
+    open: async (path) => {
+      const parts = request(http, `${place}/${path}`);
       try {
-        for await (const part of request(http, `${place}/${path}`)) {
-          parts.push(part);
-          size += part.length;
-          if (size >= limit) break;
-        }
-        return Buffer.concat(parts).subarray(0, limit);
+        return told(path, continued(await parts.next(), parts));
       } catch (error) {
-        return missing(path, error);
+        // What servers say of files that there are not.
+        if (error instanceof HttpStatus && [403, 404, 410].includes(error.status)) return undefined;
+        throw failed(path, error);
       }
     },
-    digest: async (path, limit) =>
-      digestOf(request(http, `${place}/${path}`), limit).catch((error: unknown) => missing(path, error)),
     list: async () => undefined,
   };
 }

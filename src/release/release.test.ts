@@ -3,10 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { generateKey } from '../pattern/index.ts';
+import { IN_PROGRESS } from './layout.ts';
 import { openPublisher } from './publish/index.ts';
-import type { Publisher } from './publish/types.ts';
+import { readStored } from './published.ts';
 import { directoryReader } from './reader.ts';
-import { NAME, openTestBuild, releaseTo, signer, verifyWith, writeBuild, writeToken } from './testing.ts';
+import {
+  dying,
+  NAME,
+  openTestBuild,
+  releaseTo,
+  signer,
+  snapshot,
+  verifyWith,
+  writeBuild,
+  writeToken,
+} from './testing.ts';
 import { verifyPublished } from './verify.ts';
 
 let dir: string;
@@ -30,14 +41,6 @@ async function publishDay(n: number, options = {}) {
 async function wrongs(target = www): Promise<string[]> {
   const checks = await verifyPublished({ reader: directoryReader(target), verify: verifyWith(signer) }, NAME);
   return checks.filter(({ ok }) => !ok).map(({ file, detail }) => `${file}: ${detail}`);
-}
-
-/** Every file below a directory with its contents. */
-async function snapshot(at: string): Promise<Record<string, string>> {
-  const names = await readdir(at, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const texts = await Promise.all(files.sort().map(async (file) => [file, await readFile(file, 'base64')]));
-  return Object.fromEntries(texts) as Record<string, string>;
 }
 
 const releases = async () => (await readdir(join(www, NAME))).filter((name) => !name.startsWith('.')).sort();
@@ -215,22 +218,6 @@ describe('old releases', () => {
 });
 
 describe('a release that ends too early', () => {
-  /** Ends for ever before its nth change of the target, as if the process were killed there. */
-  function dying(target: Publisher, n: number): Publisher {
-    let changes = 0;
-    const before = async (change: () => Promise<void>): Promise<void> => {
-      changes += 1;
-      if (changes >= n) throw new Error('killed');
-      return change();
-    };
-    return {
-      ...target,
-      put: async (path, content) => before(async () => target.put(path, content)),
-      commit: async (path, content) => before(async () => target.commit(path, content)),
-      remove: async (paths) => before(async () => target.remove(paths)),
-    };
-  }
-
   test(
     'at any point: clients see a whole release, and the next run makes good what was left',
     { timeout: 300_000 },
@@ -252,10 +239,14 @@ describe('a release that ends too early', () => {
           () => false,
         );
         expect(await wrongs(), `killed before change ${n}`).toEqual([]);
+        expect(await unmarked(), `killed before change ${n}`).toEqual([]);
         states.add(await readFile(join(www, `${NAME}.jwt`), 'utf8'));
         // Another build comes next: nothing of the one that was broken off is left, if machines have not seen it.
         const next = await publishDay(5);
         expect(next.action).toBe('publish');
+        expect(
+          (await readdir(www, { recursive: true })).filter((name) => name.endsWith(IN_PROGRESS)),
+        ).toEqual([]);
         expect(await wrongs()).toEqual([]);
         expect((await releases()).length).toBe(3);
         if (!ended) continue;
@@ -267,6 +258,20 @@ describe('a release that ends too early', () => {
     },
   );
 
+  /** Releases that have files missing and say nothing of it. One that is being removed has no token any more. */
+  async function unmarked(): Promise<string[]> {
+    const found = await readStored(openPublisher({ target: www, name: NAME }), NAME);
+    const lacking = await Promise.all(
+      found.map(async ({ directory, complete, artifacts, inProgress }) => {
+        const files = await readdir(join(www, directory));
+        const whole = artifacts.every(({ path }) => files.includes(path.slice(directory.length + 1)));
+        const silent = complete || files.includes(`${NAME}.jwt`);
+        return !whole && silent && !files.includes(inProgress.slice(directory.length + 1)) ? [directory] : [];
+      }),
+    );
+    return lacking.flat();
+  }
+
   test('run again, it goes on where it was', async () => {
     await publishDay(1);
     await writeBuild(out, { version: '1.2', epoch: day(2) });
@@ -275,7 +280,7 @@ describe('a release that ends too early', () => {
     const onFile = (path: string) => {
       if (path.endsWith('.chunks')) stop.abort(new Error('stopped'));
     };
-    const aborted = { publisher: dying(publisher, 5), onFile, signal: stop.signal };
+    const aborted = { publisher: dying(publisher, 6), onFile, signal: stop.signal };
     await expect(releaseTo(www, out, aborted)).rejects.toThrow();
     const [directory] = (await releases()).slice(-1);
     const { ino } = await stat(join(www, NAME, directory!, `${NAME}.initrd`));

@@ -4,7 +4,7 @@ import { OsmithError } from '../errors.ts';
 import type { JwtDifference } from '../pattern/index.ts';
 import type { Built, SignedBuild, Verify } from './build.ts';
 import { decide, type Reason, type ReleasePolicy } from './decide.ts';
-import { pathsOf, tokenFile } from './layout.ts';
+import { MARK, pathsOf, tokenFile } from './layout.ts';
 import { releaseNotes } from './notes.ts';
 import type { Publisher } from './publish/types.ts';
 import { missingFiles, readCurrent, readStored, type StoredRelease } from './published.ts';
@@ -113,9 +113,12 @@ function withCurrent(stored: StoredRelease[], before: SignedBuild | undefined): 
   return stored.map((each) => (each.directory === directory ? { ...each, issued, complete: true } : each));
 }
 
-/** Publishes files, then the token beside them, then the one at the root, which makes it the release. */
+/**
+ * Publishes files, then the token beside them, then the one at the root, which makes it the release. Whoever looks into the
+ * directory finds a mark as long as something may be missing.
+ */
 async function publish(
-  { build: { dir }, publisher, onFile, signal }: ReleaseOptions,
+  { build: { dir, text: own, beside }, publisher, onFile, signal }: ReleaseOptions,
   { token, text, manifest }: SignedBuild,
   notes: string,
   stored: StoredRelease[],
@@ -123,7 +126,8 @@ async function publish(
   const paths = pathsOf(text, manifest);
   const complete = stored.some((each) => each.complete && each.directory === paths.directory);
   try {
-    // First, so that what was begun can be told from what is not ours.
+    await publisher.put(paths.inProgress, Buffer.from(MARK));
+    // So that what was begun can be told from what is not ours.
     await publisher.put(paths.manifest, Buffer.from(`${text}\n`));
     for (const { path, artifact } of paths.artifacts) {
       signal?.throwIfAborted();
@@ -131,6 +135,9 @@ async function publish(
       await publisher.put(path, { ...artifact, file: join(dir, artifact.name) });
     }
     if (!complete) await publisher.put(paths.notes, Buffer.from(notes));
+    // They are about the build, which may equal the published one and yet be of another day.
+    if (own === text)
+      for (const [name, content] of beside) await publisher.put(`${paths.directory}/${name}`, content);
     signal?.throwIfAborted();
   } catch (error) {
     // Interrupted, it can go on there; otherwise it must not fill the disk.
@@ -139,6 +146,7 @@ async function publish(
   }
   // From here on a failure does not say whether machines see the release: its files stay.
   await publisher.commit(paths.token, Buffer.from(token));
+  await publisher.remove([paths.inProgress]);
   await publisher.commit(tokenFile(manifest.name), Buffer.from(token));
 }
 
@@ -158,9 +166,9 @@ function sortStored(
 /** The token first, the manifest last: at no time does a token name files that are gone, or is a rest not known as ours. */
 async function remove(
   publisher: Publisher,
-  { token, artifacts, notes, manifest }: Pick<StoredRelease, 'token' | 'artifacts' | 'notes' | 'manifest'>,
+  { token, artifacts, notes, beside, manifest, inProgress }: Omit<StoredRelease, 'issued' | 'complete'>,
 ): Promise<void> {
   await publisher.remove([token]);
-  await publisher.remove([...artifacts.map(({ path }) => path), notes]);
-  await publisher.remove([manifest]);
+  await publisher.remove([...artifacts.map(({ path }) => path), notes, ...beside]);
+  await publisher.remove([manifest, inProgress]);
 }

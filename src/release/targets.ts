@@ -3,8 +3,10 @@ import { basename, dirname } from 'node:path';
 import { OsmithError } from '../errors.ts';
 import type { Http } from '../update/http.ts';
 import { MANIFEST } from './layout.ts';
-import { directoryReader, httpReader, type Reader } from './reader.ts';
-import { verifyBuild, verifyPublished, type Check, type VerifyOptions } from './verify.ts';
+import { openReader } from './publish/index.ts';
+import { httpReader, readSmall, type Reader } from './reader.ts';
+import { verifyBuild, verifyPublished } from './verify.ts';
+import type { Check, VerifyOptions } from './verify-types.ts';
 
 export interface TargetOptions extends Omit<VerifyOptions, 'reader'> {
   target: string;
@@ -14,7 +16,8 @@ export interface TargetOptions extends Omit<VerifyOptions, 'reader'> {
 }
 
 function readerOf(target: string, http: Http): Reader {
-  return /^https?:\/\//.test(target) ? httpReader(target, http) : directoryReader(target);
+  if (/^https?:\/\//.test(target)) return httpReader(target, http);
+  return openReader({ target, signal: http.signal });
 }
 
 /** Verifies a target. Throws E_NO_IMAGE when there is nothing to verify. */
@@ -25,7 +28,7 @@ export async function verifyTarget({ target, http, name, ...rest }: TargetOption
   }
   const reader = readerOf(target, http);
   const options = { ...rest, reader };
-  if ((await reader.read(MANIFEST, 1)) !== undefined) return verifyBuild(options);
+  if ((await readSmall(reader, MANIFEST, 1)) !== undefined) return verifyBuild(options);
   const files = await reader.list('.');
   const names = files === undefined ? [name()] : tokensIn(files);
   if (names.length === 0)

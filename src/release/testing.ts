@@ -1,7 +1,6 @@
 /** Builds, targets and a static web server for tests of releases. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { chunkFile, formatIndex } from '../update/chunks.ts';
 import { build, NAME, noise, signer, tokenOf, type Build } from '../update/testing.ts';
 import { openBuild, type Built, type Verify } from './build.ts';
 import { openPublisher } from './publish/index.ts';
+import type { Publisher } from './publish/types.ts';
 import { release, type ReleaseOptions, type ReleaseReport } from './release.ts';
 
 export { NAME, noise, signer };
@@ -93,8 +93,10 @@ export interface WebServer {
 export async function serveDirectory(root: string): Promise<WebServer> {
   const log: string[] = [];
   const answer = async (path: string, method: string, range: string, response: ServerResponse) => {
-    const found = await stat(join(root, path)).catch(() => undefined);
-    if (found?.isFile() !== true) return response.writeHead(404).end();
+    // Opened once, as web servers do: another file may take the name at any time.
+    await using file = await open(join(root, path)).catch(() => undefined);
+    const found = await file?.stat();
+    if (file === undefined || found?.isFile() !== true) return response.writeHead(404).end();
     const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range) ?? [];
     const start = Number(from ?? 0);
     const end = to === undefined || to === '' ? found.size : Math.min(Number(to) + 1, found.size);
@@ -103,7 +105,7 @@ export async function serveDirectory(root: string): Promise<WebServer> {
       ...(from !== undefined && { 'content-range': `bytes ${start}-${end - 1}/${found.size}` }),
     });
     if (method === 'HEAD' || end === start) return response.end();
-    return pipeline(createReadStream(join(root, path), { start, end: end - 1 }), response);
+    return await pipeline(file.createReadStream({ start, end: end - 1, autoClose: false }), response);
   };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://server');
@@ -119,5 +121,29 @@ export async function serveDirectory(root: string): Promise<WebServer> {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
+  };
+}
+
+/** Every file below a directory with its contents. */
+export async function snapshot(at: string): Promise<Record<string, string>> {
+  const names = await readdir(at, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const texts = await Promise.all(files.sort().map(async (file) => [file, await readFile(file, 'base64')]));
+  return Object.fromEntries(texts) as Record<string, string>;
+}
+
+/** Ends for ever before its nth change of the target, as if the process were killed there. */
+export function dying(target: Publisher, n: number): Publisher {
+  let changes = 0;
+  const before = async (change: () => Promise<void>): Promise<void> => {
+    changes += 1;
+    if (changes >= n) throw new Error('killed');
+    return change();
+  };
+  return {
+    ...target,
+    put: async (path, content) => before(async () => target.put(path, content)),
+    commit: async (path, content) => before(async () => target.commit(path, content)),
+    remove: async (paths) => before(async () => target.remove(paths)),
   };
 }

@@ -16,7 +16,7 @@ import {
   writeToken,
   type WebServer,
 } from './testing.ts';
-import type { Check } from './verify.ts';
+import type { Check } from './verify-types.ts';
 
 let dir: string;
 /** As published; `www` is a copy of it to spoil. */

@@ -2,37 +2,11 @@
 import { toOsmithError } from '../errors.ts';
 import { readClaims, verifyJwt, type Claims } from '../pattern/index.ts';
 import { MAX_TOKEN, parseManifest, type Manifest } from '../update/release.ts';
-import type { Verify } from './build.ts';
 import { MANIFEST, pathsOf, releaseDirectories, tokenFile } from './layout.ts';
-import type { Reader } from './reader.ts';
-
-export interface Check {
-  /** Path of the file, below the target. */
-  file: string;
-  what: 'signature' | 'manifest' | 'digest';
-  ok: boolean;
-  /** Why not, or what was found. */
-  detail: string;
-}
-
-/** Detail of a check whose file is not there. */
-export const MISSING = 'it is missing';
-
-export interface VerifyOptions {
-  reader: Reader;
-  verify: Verify;
-  /** A build need not be signed. */
-  unsigned?: boolean | undefined;
-  /** Called with each check as it was done. */
-  onCheck?: ((check: Check) => void) | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-type Add = (file: string, what: Check['what'], wrong: string | undefined, detail?: string) => void;
-
-interface Job extends VerifyOptions {
-  add: Add;
-}
+import { IN_PROGRESS, LOG, NOTES, signatureOf } from './layout.ts';
+import { readSmall } from './reader.ts';
+import { checkFiles, endSignature, startSignature } from './verify-files.ts';
+import { MISSING, type Add, type Check, type Job, type VerifyOptions } from './verify-types.ts';
 
 async function collect(options: VerifyOptions, work: (job: Job) => Promise<void>): Promise<Check[]> {
   const checks: Check[] = [];
@@ -47,11 +21,11 @@ async function collect(options: VerifyOptions, work: (job: Job) => Promise<void>
 
 /** Verifies a token. Its claims, if it has any, are returned in any case: what they say is checked as well. */
 async function checkToken(
-  { reader, verify, add }: Job,
+  { reader, verify, keyring, add }: Job,
   file: string,
   { anyTime = false } = {},
 ): Promise<{ token: string; claims: Claims } | undefined> {
-  const token = (await reader.read(file, MAX_TOKEN))?.toString().trim();
+  const token = (await readSmall(reader, file, MAX_TOKEN))?.toString().trim();
   if (token === undefined) {
     add(file, 'signature', MISSING);
     return undefined;
@@ -59,6 +33,8 @@ async function checkToken(
   let claims: Claims | undefined;
   try {
     claims = readClaims(token);
+    // The key ring alone: what the token says counts as far as the signature of the manifest bears it out.
+    if (keyring !== undefined && verify.keys.length === 0) return { token, claims };
     const made = claims.nbf ?? claims.iat ?? 0;
     await verifyJwt(token, anyTime ? { ...verify, now: made * 1000 } : verify);
     add(file, 'signature', undefined, claims.exp === undefined ? '' : `until ${time(claims.exp)}`);
@@ -75,48 +51,59 @@ function time(seconds: number): string {
   return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString().slice(0, 10);
 }
 
-async function checkFiles(
-  { reader, add, signal }: Job,
-  { artifacts }: Manifest,
-  at: (name: string) => string,
-): Promise<void> {
-  for (const { name, size, sha256 } of artifacts) {
-    signal?.throwIfAborted();
-    const found = await reader.digest(at(name), size);
-    const wrong =
-      found === undefined
-        ? MISSING
-        : found.size > size
-          ? `it has more than ${size} bytes`
-          : found.size < size
-            ? `it has ${found.size} of ${size} bytes`
-            : found.sha256 === sha256
-              ? undefined
-              : `its digest is ${found.sha256}, not ${sha256}`;
-    add(at(name), 'digest', wrong, `sha256:${sha256}`);
-  }
-}
-
-/** The file beside the artifacts, for people; `text` is what was signed. */
-async function checkManifest({ reader, add }: Job, file: string, text: string): Promise<void> {
-  const found = (await reader.read(file, MAX_TOKEN))?.toString().trimEnd();
+/** The file beside the artifacts; `text` is what was signed. */
+async function checkManifest(job: Job, file: string, text: string): Promise<void> {
+  const { reader, add } = job;
+  const data = await readSmall(reader, file, MAX_TOKEN);
+  const found = data?.toString().trimEnd();
   const wrong =
     found === undefined ? MISSING : found === text.trimEnd() ? undefined : 'it is not the one that is signed';
   add(file, 'manifest', wrong, 'as it is signed');
+  if (data !== undefined) await checkSmall(job, file, data);
+}
+
+/** The OpenPGP signature of a small file, where there is a key ring. */
+async function checkSmall(job: Job, file: string, data: Buffer): Promise<void> {
+  const signature = await startSignature(job, file, (name) => name);
+  await signature?.write(data);
+  await endSignature(job, file, signature);
+}
+
+/** Whatever nothing names did not come from whoever signed the rest. */
+async function checkExtra(job: Job, directory: string, { name, artifacts }: Manifest): Promise<void> {
+  const names = (await job.reader.list(directory)) ?? [];
+  const saved = `${name}.config.ini`;
+  const known = new Set([
+    ...artifacts.map((artifact) => artifact.name),
+    ...[MANIFEST, signatureOf(MANIFEST), NOTES, LOG, IN_PROGRESS, tokenFile(name)],
+    ...[saved, signatureOf(saved)],
+  ]);
+  const at = (file: string) => (directory === '.' ? file : `${directory}/${file}`);
+  for (const file of names.filter((each) => !known.has(each)))
+    job.add(at(file), 'extra', 'it is not in the manifest');
+  if (!names.includes(saved)) return;
+  const data = await readSmall(job.reader, at(saved), MAX_TOKEN);
+  if (data !== undefined) await checkSmall(job, at(saved), data);
 }
 
 /** A directory with `manifest.json` and artifacts, as a build leaves it, or one release of those that are published. */
 export async function verifyBuild(options: VerifyOptions): Promise<Check[]> {
   return collect(options, async (job) => {
-    const text = (await job.reader.read(MANIFEST, MAX_TOKEN))?.toString().trimEnd() ?? '';
+    const data = await readSmall(job.reader, MANIFEST, MAX_TOKEN);
+    const text = data?.toString().trimEnd() ?? '';
     const manifest = parseManifest(text);
     if (manifest === undefined) return job.add(MANIFEST, 'manifest', 'it is not the manifest of a build');
-    if (job.unsigned === true) job.add(MANIFEST, 'manifest', undefined, 'not signed');
-    else {
-      const signed = await checkToken(job, tokenFile(manifest.name));
+    const token = tokenFile(manifest.name);
+    const bare = job.keyring !== undefined && (await readSmall(job.reader, token, 1)) === undefined;
+    if (job.unsigned === true || bare) {
+      job.add(MANIFEST, 'manifest', undefined, 'without a token');
+      await checkSmall(job, MANIFEST, data!);
+    } else {
+      const signed = await checkToken(job, token);
       if (signed !== undefined) await checkManifest(job, MANIFEST, signed.claims.buildManifest ?? '');
     }
-    await checkFiles(job, manifest, (name) => name);
+    await checkFiles(job, { text, manifest }, (name) => name);
+    await checkExtra(job, '.', manifest);
     return undefined;
   });
 }
@@ -151,22 +138,24 @@ async function checkCurrent(job: Job, name: string, claims: Claims): Promise<str
   const { directory, artifacts, manifest: copy } = pathsOf(text, manifest);
   // As machines look for them: in the directory of the release, or beside the token.
   const first = artifacts[0]?.path ?? copy;
-  const own = (await job.reader.digest(first, 0)) !== undefined;
-  await checkFiles(job, manifest, (file) => (own ? `${directory}/${file}` : file));
+  const own = (await readSmall(job.reader, first, 1)) !== undefined;
+  await checkFiles(job, { text, manifest }, (file) => (own ? `${directory}/${file}` : file));
   if (!own) return undefined;
   await checkManifest(job, copy, text);
+  await checkExtra(job, directory, manifest);
   return directory;
 }
 
 async function checkCopy({ reader, add }: Job, file: string, token: string): Promise<void> {
-  const found = (await reader.read(file, MAX_TOKEN))?.toString().trim();
+  const found = (await readSmall(reader, file, MAX_TOKEN))?.toString().trim();
   add(file, 'signature', found === token ? undefined : 'it is not the published token', 'as published');
 }
 
 /** An old release; it may have expired. One without a token is no release: it was not finished, or not removed as a whole. */
 async function checkKept(job: Job, name: string, directory: string): Promise<void> {
   const file = `${directory}/${tokenFile(name)}`;
-  if ((await job.reader.read(file, 1)) === undefined) return;
+  const there = async (path: string) => (await readSmall(job.reader, path, 1)) !== undefined;
+  if (!(await there(file)) || (await there(`${directory}/${IN_PROGRESS}`))) return;
   const signed = await checkToken(job, file, { anyTime: true });
   if (signed === undefined) return;
   const text = signed.claims.buildManifest ?? '';
@@ -174,5 +163,6 @@ async function checkKept(job: Job, name: string, directory: string): Promise<voi
   const fits = manifest?.name === name && pathsOf(text, manifest).directory === directory;
   if (!fits || manifest === undefined) return job.add(file, 'manifest', 'it is the token of another release');
   await checkManifest(job, `${directory}/${MANIFEST}`, text);
-  await checkFiles(job, manifest, (artifact) => `${directory}/${artifact}`);
+  await checkFiles(job, { text, manifest }, (artifact) => `${directory}/${artifact}`);
+  await checkExtra(job, directory, manifest);
 }

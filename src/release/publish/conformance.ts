@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Lock } from '../../run/lock.ts';
+import { digestOf, readSmall, type Reader } from '../reader.ts';
 import type { Content, Publisher } from './types.ts';
 
 export interface Conformance {
@@ -15,13 +16,16 @@ export interface Conformance {
   work: () => string;
   /** What a client sees of a file: not through the publisher. */
   seen: (path: string) => Promise<Buffer | undefined>;
+  /** The same target for those who only look. */
+  reader: () => Reader;
   /** Puts a file there that is not ours. */
   foreign: (path: string, content: string) => Promise<void>;
 }
 
 const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
 
-export function publisherConformance(kind: string, { open, again, work, seen, foreign }: Conformance): void {
+export function publisherConformance(kind: string, conformance: Conformance): void {
+  const { open, again, work, seen, reader, foreign } = conformance;
   const file = async (text: string, changed: Partial<Exclude<Content, Buffer>> = {}): Promise<Content> => {
     const path = join(work(), sha256(text).slice(0, 8));
     await writeFile(path, text);
@@ -61,6 +65,26 @@ export function publisherConformance(kind: string, { open, again, work, seen, fo
       await target.remove(['demo/a/one']);
       await foreign('demo.jwt', 'x'.repeat(100));
       await expect(target.read('demo.jwt', 10)).rejects.toMatchObject({ code: 'E_TARGET' });
+    });
+
+    test('shows the same to those who only look, in parts, whether all of it is wanted or not', async () => {
+      const target = await openLocked();
+      const large = Buffer.alloc(20_000_000, 'some text ');
+      await target.put('demo/a b/large', large);
+      await target.put('demo/empty', Buffer.alloc(0));
+      await target.commit('demo.jwt', Buffer.from('token'));
+      const look = reader();
+      expect((await look.list('.'))?.filter((name) => !name.startsWith('.'))).toEqual(['demo', 'demo.jwt']);
+      expect((await look.list('demo'))?.filter((name) => !name.startsWith('.'))).toEqual(['a b', 'empty']);
+      expect(await look.list('nowhere')).toEqual([]);
+      expect(await readSmall(look, 'demo.jwt', 3)).toEqual(Buffer.from('tok'));
+      expect(await readSmall(look, 'demo/empty', 3)).toEqual(Buffer.alloc(0));
+      for (const none of ['demo/a b', 'nowhere', 'demo/a b/large/x'])
+        expect(await look.open(none), none).toBeUndefined();
+      const digest = await digestOf((await look.open('demo/a b/large'))!, large.length);
+      expect(digest).toEqual({ size: large.length, sha256: sha256(large) });
+      const part = await digestOf((await look.open('demo/a b/large'))!, 1000);
+      expect(part.size).toBeGreaterThan(1000);
     });
 
     test('refuses a file that is not what it must be, and shows nothing of it', async () => {
@@ -106,6 +130,7 @@ export function publisherConformance(kind: string, { open, again, work, seen, fo
         }
         return looks;
       })();
+      client.catch(() => {}); // it is looked at below
       for (let round = 1; round <= 40; round += 1) await target.commit('demo.jwt', tokens[round % 2]!);
       done = true;
       expect(await client).toBeGreaterThan(0);

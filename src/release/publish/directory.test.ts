@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { publisherConformance } from './conformance.ts';
-import { openPublisher } from './index.ts';
+import { openPublisher, openReader } from './index.ts';
 
 let dir: string;
 let root: string;
@@ -21,6 +21,7 @@ publisherConformance('directory', {
   again: async (name) => open(name),
   work: () => dir,
   seen: async (path) => readFile(join(root, path)).catch(() => undefined),
+  reader: () => openReader({ target: root }),
   foreign: async (path, content) => {
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), content);

@@ -17,6 +17,7 @@ import { uniqueName } from '../../env.ts';
 import { isSystemError, OsmithError } from '../../errors.ts';
 import { lockFile } from '../../run/lock.ts';
 import { sha256File } from '../../run/store.ts';
+import { directoryReader } from '../reader.ts';
 import type { Content, PublishedFile, Publisher, PublisherKind, PublisherOptions } from './types.ts';
 
 /** In the directory of the name: what is being written, and the lock. Web servers need not hide them: nothing is secret. */
@@ -25,7 +26,11 @@ const LOCK = '.lock';
 const BLOCK = 256 * 1024;
 const ZEROS = Buffer.alloc(BLOCK);
 
-export const directoryKind: PublisherKind = { kind: 'file', open: openDirectory };
+export const directoryKind: PublisherKind = {
+  kind: 'file',
+  open: openDirectory,
+  read: ({ target }) => directoryReader(target),
+};
 
 function openDirectory({ target, name, signal }: PublisherOptions): Publisher {
   const root = resolve(target);

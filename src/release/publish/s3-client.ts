@@ -107,7 +107,7 @@ function hintFor(status: number, code: string): string {
 
 function unreachable(place: string, outcome: S3Response | Error): OsmithError {
   const why = outcome instanceof Error ? causeOf(outcome) : `the server answers ${outcome.status}`;
-  return new OsmithError('E_NETWORK', `Cannot publish to ${place}: ${why}`, {
+  return new OsmithError('E_NETWORK', `Cannot reach ${place}: ${why}`, {
     hint: 'What is published is as it was, or is complete. Run the command again: it goes on where it was',
     ...(outcome instanceof Error && { cause: outcome }),
   });

@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { uniqueName } from '../../env.ts';
 import { OsmithError } from '../../errors.ts';
-import { s3Client, xmlElements, xmlText, type S3Client } from './s3-client.ts';
+import { s3Client, type S3Client } from './s3-client.ts';
 import { lockS3, type S3Lock } from './s3-lock.ts';
+import type { Reader } from '../reader.ts';
+import { listObjects, s3Reader } from './s3-reader.ts';
 import { readSettings } from './s3-settings.ts';
 import { abortUpload, listUploads, partSize, uploadParts } from './s3-upload.ts';
-import type { Content, PublishedFile, Publisher, PublisherKind, PublisherOptions } from './types.ts';
+import type { Content, Publisher, PublisherKind, PublisherOptions } from './types.ts';
 
-export const s3Kind: PublisherKind = { kind: 's3', open: openS3 };
+export const s3Kind: PublisherKind = { kind: 's3', open: openS3, read: openS3Reader };
 
 const IN_PROGRESS = '.inprogress-';
 const DIGEST = 'x-amz-meta-sha256';
@@ -43,10 +45,19 @@ export function parseBucket(target: string): { bucket: string; prefix: string } 
   return { bucket, prefix: parts.map((part) => `${part}/`).join('') };
 }
 
-function openS3({ target, name, signal }: PublisherOptions): Publisher {
+function openBucket(target: string, signal?: AbortSignal) {
   const { bucket, prefix } = parseBucket(target);
   const place = `s3://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`;
-  const client = s3Client(place, async () => readSettings(bucket), signal);
+  return { prefix, place, client: s3Client(place, async () => readSettings(bucket), signal) };
+}
+
+function openS3Reader({ target, signal }: Omit<PublisherOptions, 'name'>): Reader {
+  const { prefix, place, client } = openBucket(target, signal);
+  return s3Reader(client, prefix, place);
+}
+
+function openS3({ target, name, signal }: PublisherOptions): Publisher {
+  const { prefix, place, client } = openBucket(target, signal);
   const at = (path: string) => `${prefix}${path}`;
   let held: S3Lock | undefined;
   return {
@@ -63,7 +74,7 @@ function openS3({ target, name, signal }: PublisherOptions): Publisher {
       };
     },
     list: async (directory) => {
-      const files = await listObjects(client, at(`${directory}/`));
+      const { files } = await listObjects(client, at(`${directory}/`));
       return files
         .map(({ path, size }) => ({ path: path.slice(prefix.length), size }))
         .filter(({ path }) => !path.endsWith('/') && !path.slice(name.length + 1).startsWith(IN_PROGRESS));
@@ -140,20 +151,4 @@ async function send(client: S3Client, key: string, content: Content, signal?: Ab
   throw new OsmithError('E_NETWORK', `${client.place} did not take ${key}`, {
     hint: 'What is published is as it was. Run the command again',
   });
-}
-
-async function listObjects(client: S3Client, prefix: string): Promise<PublishedFile[]> {
-  const found: PublishedFile[] = [];
-  for (let more: Record<string, string> = {}; ;) {
-    const { body } = await client.send('GET', '', { query: { 'list-type': '2', prefix, ...more } });
-    const text = body.toString();
-    for (const each of xmlElements(text, 'Contents')) {
-      const path = xmlText(each, 'Key') ?? '';
-      if (path.startsWith(prefix)) found.push({ path, size: Number(xmlText(each, 'Size')) });
-    }
-    const token = xmlText(text, 'NextContinuationToken');
-    if (xmlText(text, 'IsTruncated') !== 'true' || token === undefined) break;
-    more = { 'continuation-token': token };
-  }
-  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -108,7 +108,7 @@ export function sshError(place: string, { code, stderr }: Pick<Answer, 'code' | 
       return new OsmithError('E_NO_SPACE', `No space left in ${place}`, {
         hint: 'Free some space there, or keep fewer old releases. What is published is as it was',
       });
-    return new OsmithError('E_TARGET', `Cannot publish to ${place}: ${why}`, {
+    return new OsmithError('E_TARGET', `Cannot use ${place}: ${why}`, {
       hint: 'It must be a directory that you may write to there. What is published is as it was',
     });
   }

@@ -44,6 +44,8 @@ mkdir -p -- "$name" || exit ${EXITS.failed}
 exec 9>>"$name/.lock" || exit ${EXITS.failed}
 flock -n 9 || exit ${EXITS.held}
 printf %s "$holder" > "$name/.lock" || exit ${EXITS.failed}
+# One that was killed had just made them, or just emptied them.
+for dir in "$name"/*/; do rmdir -- "$dir" 2>/dev/null || :; done
 echo locked
 exec cat >/dev/null
 `,
@@ -95,6 +97,26 @@ enter
 [ -f "$path" ] || fail "$path is no file"
 [ "$(bytes "$path")" -le "$limit" ] || exit ${EXITS.tooLarge}
 exec cat < "$path"
+`,
+);
+
+/** For those who only look: what is no file is none. */
+export const GET = script(
+  ['path'],
+  String.raw`
+enter
+[ -f "$path" ] || exit ${EXITS.absent}
+exec cat < "$path"
+`,
+);
+
+/** A line for each name in a directory. */
+export const NAMES = script(
+  ['path'],
+  String.raw`
+enter
+[ -d "$path" ] || exit ${EXITS.absent}
+exec ls -1A -- "$path"
 `,
 );
 

@@ -6,7 +6,7 @@ import { directoryReader } from '../reader.ts';
 import { NAME, noise, releaseTo, signer, verifyWith, writeBuild } from '../testing.ts';
 import { verifyPublished } from '../verify.ts';
 import { publisherConformance } from './conformance.ts';
-import { openPublisher } from './index.ts';
+import { openPublisher, openReader } from './index.ts';
 import { parseAddress, sshArgs } from './ssh-remote.ts';
 import { lacksSshd, startSshd, type SshServer } from './sshd-bench.ts';
 import { cuttingProxy, type CuttingProxy } from './testing.ts';
@@ -80,6 +80,7 @@ describe.skipIf(lacks !== undefined)('with a real sshd', () => {
     again: async (name) => open(name),
     work: () => dir,
     seen: async (path) => readFile(join(root, path)).catch(() => undefined),
+    reader: () => openReader({ target: url() }),
     foreign: async (path, content) => {
       await mkdir(dirname(join(root, path)), { recursive: true });
       await writeFile(join(root, path), content);

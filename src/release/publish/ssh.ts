@@ -11,10 +11,11 @@ import { tempDir, uniqueName } from '../../env.ts';
 import { OsmithError } from '../../errors.ts';
 import type { Lock } from '../../run/lock.ts';
 import { parseAddress, runSsh, sshArgs, sshError, startSsh, type Answer } from './ssh-remote.ts';
-import { COMMIT, EXITS, LIST, LOCK, LOOK, READ, REMOVE, SEND } from './ssh-scripts.ts';
+import { continued, type Reader } from '../reader.ts';
+import { COMMIT, EXITS, GET, LIST, LOCK, LOOK, NAMES, READ, REMOVE, SEND } from './ssh-scripts.ts';
 import type { Content, PublishedFile, Publisher, PublisherKind, PublisherOptions } from './types.ts';
 
-export const sshKind: PublisherKind = { kind: 'ssh', open: openSsh };
+export const sshKind: PublisherKind = { kind: 'ssh', open: openSsh, read: readSsh };
 
 /** Servers take some ten sessions of one connection at a time. */
 const SESSIONS = 4;
@@ -29,7 +30,7 @@ interface Session {
 
 function openSsh({ target, name, signal }: PublisherOptions): Publisher {
   const address = parseAddress(target);
-  const place = `ssh://${target.replace(/\/+$/, '')}`;
+  const place = placeOf(target);
   const limit = pLimit(SESSIONS);
   let session: Session | undefined;
   const own = `${name}/.unfinished`;
@@ -138,6 +139,42 @@ function openSsh({ target, name, signal }: PublisherOptions): Publisher {
 async function saysLocked(output: AsyncIterable<Buffer>): Promise<boolean> {
   for await (const part of output) if (part.toString().includes('locked')) return true;
   return false;
+}
+
+function placeOf(target: string): string {
+  return `ssh://${target.replace(/\/+$/, '')}`;
+}
+
+/** Each look is a connection of its own: nothing is held there. */
+function readSsh({ target, signal }: Omit<PublisherOptions, 'name'>): Reader {
+  const address = parseAddress(target);
+  const place = placeOf(target);
+  const known = (path: string) => [address.path, '.', '', path];
+  return {
+    place,
+    open: async (path) => {
+      const { child, ended, stderr } = startSsh(sshArgs(address, [], GET), known(path), signal);
+      child.stdin.end();
+      const parts = (async function* () {
+        try {
+          yield* child.stdout as AsyncIterable<Buffer>;
+          const code = await ended;
+          signal?.throwIfAborted();
+          if (code !== 0 && code !== EXITS.absent) throw sshError(place, { code, stderr: await stderr });
+        } finally {
+          child.kill('SIGTERM');
+        }
+      })();
+      const first = await parts.next();
+      if (first.done === true && (await ended) === EXITS.absent) return undefined;
+      return continued(first, parts);
+    },
+    list: async (path) => {
+      const answer = await runSsh(sshArgs(address, [], NAMES), known(path), Buffer.alloc(0), signal);
+      if (![0, EXITS.absent].includes(answer.code)) throw sshError(place, answer);
+      return answer.stdout.toString().split('\n').filter(Boolean).sort();
+    },
+  };
 }
 
 function about(content: Content): { size: number; sha256: string } {

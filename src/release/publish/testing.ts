@@ -1,4 +1,5 @@
-/** For tests of targets on servers: a free port, waiting, and a proxy that cuts connections. */
+/** For tests of targets on servers: a free port, waiting, and proxies that cut connections or answer with errors. */
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -69,6 +70,54 @@ export async function cuttingProxy(to: number): Promise<CuttingProxy> {
     close: async () => {
       proxy.cut();
       await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return proxy;
+}
+
+/** A status of HTTP, with a code of S3's. */
+export type Fault = number | [status: number, code: string];
+
+export interface FaultyProxy {
+  port: number;
+  /** What becomes of a request; undefined: it gets through. */
+  fault: (request: { method: string; url: string }) => Fault | undefined;
+  close: () => void;
+}
+
+/** Leads to an HTTP server at a port of this machine, or answers as a server in trouble does. */
+export async function faultyProxy(to: number): Promise<FaultyProxy> {
+  const server = createHttpServer((request, response) => {
+    const fault = proxy.fault({ method: request.method!, url: request.url! });
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      if (fault !== undefined) {
+        const [status, code] = typeof fault === 'number' ? [fault, 'Oops'] : fault;
+        response.writeHead(status).end(`<Error><Code>${code}</Code></Error>`);
+        return;
+      }
+      // As it is, byte for byte: the signature is of the headers, too.
+      const { rawHeaders: raw } = request;
+      const pairs = raw.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${raw[index + 1]}`] : []));
+      const kept = pairs.filter((pair) => !/^connection:/i.test(pair));
+      const upstream = connect(to, '127.0.0.1');
+      upstream.on('error', () => response.destroy());
+      upstream.write(
+        `${request.method} ${request.url} HTTP/1.1\r\n${[...kept, 'Connection: close'].join('\r\n')}\r\n\r\n`,
+      );
+      upstream.write(Buffer.concat(parts));
+      upstream.pipe(request.socket);
+      request.socket.on('close', () => upstream.destroy());
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const proxy: FaultyProxy = {
+    port: (server.address() as AddressInfo).port,
+    fault: () => undefined,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
     },
   };
   return proxy;

@@ -4,6 +4,7 @@
  * changes anything holds the lock.
  */
 import type { Lock } from '../../run/lock.ts';
+import type { Reader } from '../reader.ts';
 
 export interface PublishedFile {
   path: string;
@@ -48,4 +49,6 @@ export interface PublisherKind {
   /** Targets of this kind begin with `KIND://`; those without any are directories. */
   kind: string;
   open(options: PublisherOptions): Publisher;
+  /** For those who only look at what is there, of any name. */
+  read(options: Omit<PublisherOptions, 'name'>): Reader;
 }
