@@ -5,9 +5,9 @@ set -eu
 
 packages='
   busybox-static cpio dosfstools erofs-utils fdisk gdisk grub-common grub-pc-bin jsonnet kmod mtools qemu-utils
-  squashfs-tools xorriso xz-utils zstd
-  gnupg openssl python3
-  docker-registry golang-go skopeo umoci
+  genisoimage libxml2-utils squashfs-tools unzip xorriso xz-utils zstd
+  flatpak gnupg openssl ostree python3
+  createrepo-c docker-registry golang-go pacman-package-manager rpm skopeo umoci
   openssh-client openssh-server swift-account swift-container swift-object swift-proxy
 '
 

@@ -145,9 +145,12 @@ test('the local directory goes before the workspace, for hooks and for data', as
 
 test('options that are paths of the workspace come along', async () => {
   write('data/settings/one', 'first\n');
-  write('config/local.ini', `${GROUPS}[refine]\ntimezone = \${build:srcdir}/data/settings/one nosuch\n`);
+  write(
+    'config/local.ini',
+    `${GROUPS}[refine]\ncontainer_engine = \${build:srcdir}/data/settings/one nosuch\n`,
+  );
   const hook =
-    'read -r file rest <<< "$OSMITH_REFINE_TIMEZONE"\ncp "$file" "$OSMITH_TREE/etc/outside"; [ "$rest" = nosuch ]\n';
+    'read -r file rest <<< "$OSMITH_REFINE_CONTAINER_ENGINE"\ncp "$file" "$OSMITH_TREE/etc/outside"; [ "$rest" = nosuch ]\n';
   write('hooks/image/20-outside', hook);
   await built();
   expect(manifest()['outside']).toBe('first');

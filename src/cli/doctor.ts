@@ -1,6 +1,5 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { execa } from 'execa';
 import { EXIT } from '../errors.ts';
 import { styleFor, type Style } from '../report/style.ts';
 import { checkHost, lacking, type HostCheck } from '../run/host.ts';
@@ -39,6 +38,7 @@ export function fixes(checks: HostCheck[], root: boolean): string[] {
 
 /** Runs them, each announced; stops at the first that fails. Whether any was run. */
 async function runFixes(commands: string[]): Promise<boolean> {
+  const { execa } = await import('execa');
   for (const command of commands) {
     process.stderr.write(`+ ${command}\n`);
     // The commands are our own, and meant to be pasted into a shell. Their output is not the result of this command.

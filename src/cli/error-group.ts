@@ -1,13 +1,19 @@
 /** The hooks that run when a build has failed, each told what happened and given the log. */
+import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/index.ts';
 import { toOsmithError, type OsmithError } from '../errors.ts';
-import { errorSteps, variantName } from '../plan/index.ts';
+import { now } from '../env.ts';
+import { variantName } from '../plan/assemble.ts';
+import { errorSteps } from '../plan/hooks.ts';
+import { buildName } from '../plan/index.ts';
 import { sourceInput } from '../plan/source.ts';
 import type { Step } from '../plan/types.ts';
 import type { Emit, Event } from '../report/events.ts';
 import { checkCredentials } from '../run/credentials.ts';
+import { knownSecrets, mask } from '../run/mask.ts';
 import { runPlan } from '../run/scheduler.ts';
 import type { Result, Store } from '../run/store.ts';
+import { targetPlace } from './globals.ts';
 
 export interface Failure {
   config: Config;
@@ -54,6 +60,19 @@ async function runHook(step: Step, failure: Failure): Promise<void> {
   });
 }
 
+/** Publishes the log where the configuration says so. */
+async function publishLog({ config, log, credentials, emit, signal }: Failure): Promise<void> {
+  const configured = config.find('error', 'target')?.trim() ?? '';
+  if (configured === '') return;
+  const { publishFailure } = await import('../release/failure.ts');
+  const secrets = await knownSecrets(config, credentials);
+  const place = await publishFailure({
+    ...{ target: targetPlace(configured, config.workspace), name: buildName(config), time: now(), signal },
+    log: Buffer.from(mask(await readFile(log, 'utf8'), secrets)),
+  });
+  emit({ type: 'note', text: `The log is in ${place}` });
+}
+
 /** Runs all hooks of the group; one that fails is told and keeps none of the others from running. */
 export async function runErrorGroup(failure: Failure): Promise<void> {
   const { config, error, emit } = failure;
@@ -66,4 +85,5 @@ export async function runErrorGroup(failure: Failure): Promise<void> {
   } catch (thrown) {
     warned(thrown); // even the log could not be written
   }
+  await publishLog(failure).catch(warned);
 }

@@ -48,6 +48,11 @@ export function reporterFor({ json, debug }: GlobalOptions): Reporter {
   return openReporter({ json, debug, stream: process.stdout });
 }
 
+/** Where to publish: a URL, or a path that starts at the workspace. */
+export function targetPlace(configured: string, workspace: string): string {
+  return configured.includes('://') ? configured : resolve(workspace, configured);
+}
+
 /** Parses the value of an option. */
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');

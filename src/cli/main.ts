@@ -11,11 +11,19 @@ const COMMANDS = [
   'build',
   'plan',
   'compose',
+  'pkg',
+  'template',
+  'lock',
   'show-config',
+  'show-apps',
   'test',
   'vm',
   'release',
+  'matrix',
+  'schedule',
   'verify',
+  'diff',
+  'sources',
   'pattern',
   'jwt',
   'keys',
@@ -101,7 +109,9 @@ async function exit(code: number): Promise<never> {
 }
 
 const argv = process.argv.slice(2);
-const fail = (error: unknown) => void reportFailure(error, argv).then(exit);
+let failed: Promise<never> | undefined;
+// Who fails to write may hear of it twice: from the stream, and from what wrote.
+const fail = (error: unknown) => void (failed ??= reportFailure(error, argv).then(exit));
 
 listenForSignals();
 process.on('uncaughtException', fail);

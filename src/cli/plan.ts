@@ -1,14 +1,16 @@
 /** `osmith plan`: which steps a build has, which of them will run, and why. */
 import type { Command } from 'commander';
 import { defaultStoreDir } from '../env.ts';
-import { makePlan } from '../plan/index.ts';
 import { selectStages } from '../plan/stages.ts';
 import type { Plan } from '../plan/types.ts';
 import { dependencies } from '../run/scheduler.ts';
+import { openReporter } from '../report/reporter.ts';
 import { planStatus, type StepStatus } from '../run/status.ts';
 import { openStore } from '../run/store.ts';
 import { globals } from './globals.ts';
+import { interruption } from './signals.ts';
 import { addStageOptions, checkBefore, stageChoice } from './stage-options.ts';
+import { variantPlan } from './variant-plan.ts';
 import { addVariantOptions, loadVariant } from './variant.ts';
 
 export function register(program: Command): void {
@@ -18,11 +20,16 @@ export function register(program: Command): void {
   addStageOptions(addVariantOptions(command))
     .option('--dot', 'as a graph for Graphviz')
     .action(async (_branch: string | undefined, options: { dot?: boolean }) => {
-      const selection = selectStages(makePlan(loadVariant(command)), stageChoice(command));
+      const config = loadVariant(command);
+      const store = await openStore(defaultStoreDir());
+      const { json, debug } = globals(command);
+      const reporter = openReporter({ json, debug, stream: process.stderr });
+      const run = { store, workspace: config.workspace, emit: reporter.emit, signal: interruption };
+      const whole = await variantPlan(command, config, run).finally(() => reporter.close());
+      const selection = selectStages(whole, stageChoice(command));
       const { plan } = selection;
-      const statuses = await planStatus(await openStore(defaultStoreDir()), plan, selection.isAsked);
+      const statuses = await planStatus(store, plan, selection.isAsked);
       checkBefore(selection, statuses);
-      const { json } = globals(command);
       process.stdout.write(
         json ? asJson(plan, statuses) : options.dot ? asDot(statuses) : asText(plan, statuses),
       );

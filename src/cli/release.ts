@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Config } from '../config/index.ts';
 import { envVar, now, oneTimeSecret } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import { type Key, publicKeyOf, readKeyFile } from '../pattern/index.ts';
@@ -14,13 +15,15 @@ import {
 } from '../release/index.ts';
 import { styleFor } from '../report/style.ts';
 import { version } from '../version.ts';
-import { globals, wholeNumber } from './globals.ts';
+import { globals, targetPlace, wholeNumber } from './globals.ts';
 import { addSignerOptions, defaultKeyFile, readSigner, type SignerFlags } from './key-files.ts';
+import { isContainerTarget, releaseContainers } from './release-containers.ts';
 import { interruption } from './signals.ts';
 import { addVariantOptions, loadVariant, variantAttributes } from './variant.ts';
 
 interface ReleaseFlags extends SignerFlags {
-  out: string;
+  out: string[];
+  handover: string;
   target?: string;
   keep?: number;
   dryRun?: boolean;
@@ -36,23 +39,33 @@ export function register(program: Command): void {
     .description('publish a build, if it is another one than the published');
   addSignerOptions(
     addVariantOptions(command)
-      .option('--out <dir>', 'where the build is', 'out')
+      .option(
+        '--out <dir>',
+        'where the build is; for docker://… and git+… several, one for each architecture and personality (default: "out")',
+        collect,
+        [],
+      )
       .option(
         '--target <place>',
-        'where to publish: a directory, ssh://… or s3://…; default: option target of section [release]',
+        'where to publish: a directory, ssh://…, s3://…; containers also to docker://… and git+…; default: option target of section [release]',
       )
       .option('--keep <n>', 'how many old releases stay; default: option keep of [release]', atLeastOne)
       .option('--dry-run', 'only say what would be done')
+      .option('--handover <dir>', 'where a release to git+… leaves library file and pull request', 'official')
       .option('--allow-older', 'publish what is older than the published release')
       .option('--ignore-version', 'builds of different versions of Osmith can be equal')
       .option('--replace-unverified', 'publish also over a token that does not verify')
       .option(
         '--verify-key <file>',
         'public key that tokens must be signed with (repeatable); default: that of the signer',
-        (value: string, previous: string[]) => [...previous, value],
+        collect,
         [],
       ),
   ).action(async (_branch: string | undefined, options: ReleaseFlags) => run(command, options));
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
 }
 
 function atLeastOne(text: string): number {
@@ -83,11 +96,29 @@ async function verifyKeys({ verifyKey, ...signer }: ReleaseFlags): Promise<Key[]
   return ['argv' in key ? key.publicKey : publicKeyOf(key)];
 }
 
+type Variant = Awaited<ReturnType<typeof readBuildManifest>> & { dir: string; config: Config };
+
+/** Builds with the configurations of what was built. */
+async function openVariants(command: Command, dirs: string[]): Promise<[Variant, ...Variant[]]> {
+  const variants = dirs.map(async (dir): Promise<Variant> => {
+    const { text, manifest } = await readBuildManifest(dir);
+    return { dir, text, manifest, config: loadVariant(command, builtVariant(command, text, dir)) };
+  });
+  return (await Promise.all(variants)) as [Variant, ...Variant[]];
+}
+
 async function run(command: Command, options: ReleaseFlags): Promise<void> {
-  const dir = resolve(options.out);
-  const { text, manifest } = await readBuildManifest(dir);
-  const config = loadVariant(command, builtVariant(command, text, dir));
+  const dirs = (options.out.length === 0 ? ['out'] : options.out).map((each) => resolve(each));
+  const [{ dir, manifest, config }, ...more] = await openVariants(command, dirs);
   const target = options.target ?? targetOf(config.find('release', 'target'), config.workspace);
+  if (isContainerTarget(target)) {
+    const { dryRun = false, handover } = options;
+    return releaseContainers(command, [{ dir, config }, ...more], { target, dryRun, handover });
+  }
+  if (more.length > 0)
+    throw new OsmithError('E_USAGE', 'One build is released at a time: leave out all but one --out', {
+      hint: 'Several are released together as a container: --target docker://… or git+…',
+    });
   const publisher = openPublisher({ target, name: manifest.name, signal: interruption });
   const verify = { keys: await verifyKeys(options), now: now() };
   const build = await openBuild({
@@ -121,7 +152,7 @@ function targetOf(configured: string | undefined, workspace: string): string {
     throw new OsmithError('E_USAGE', 'It is not said where to publish', {
       hint: 'Name a directory with --target, or set the option target of section [release]',
     });
-  return target.includes('://') ? target : resolve(workspace, target);
+  return targetPlace(target, workspace);
 }
 
 const WORDS = {

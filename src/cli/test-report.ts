@@ -11,8 +11,8 @@ export interface Skipped {
 
 export interface TestReport {
   image: string;
-  /** What ran the machines. */
-  acceleration: string;
+  /** What ran the machines; absent: there were none. */
+  acceleration: string | undefined;
   results: ScenarioResult[];
   skipped: Skipped[];
 }
@@ -37,6 +37,10 @@ function resultLines({ scenario, ok, ms, steps, logs }: ScenarioResult, style: S
   return lines;
 }
 
+function how({ acceleration }: TestReport): string {
+  return acceleration === undefined ? 'in the sandbox, without a machine' : `machines were ${acceleration}`;
+}
+
 /** The report for people; ends with a line break. */
 export function renderReport(report: TestReport, style: Style): string {
   const failed = report.results.filter(({ ok }) => !ok).length;
@@ -44,7 +48,7 @@ export function renderReport(report: TestReport, style: Style): string {
   const lines = [
     ...report.results.flatMap((result) => resultLines(result, style)),
     ...report.skipped.map(({ scenario, why }) => style('dim', `- ${scenario.name}: left out, ${why}`)),
-    `${report.image}: ${count(good, 'scenario')} passed${failed > 0 ? `, ${failed} failed` : ''}; machines were ${report.acceleration}`,
+    `${report.image}: ${count(good, 'scenario')} passed${failed > 0 ? `, ${failed} failed` : ''}; ${how(report)}`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -8,17 +8,18 @@ import { OsmithError } from '../errors.ts';
 import type { Emit } from '../report/events.ts';
 import { count, styleFor } from '../report/style.ts';
 import { requireHost } from '../run/host.ts';
-import { acceleration } from '../vm/accel.ts';
+import { acceleration, type Acceleration } from '../vm/accel.ts';
 import { machineBudget, OVERHEAD } from '../vm/budget.ts';
 import { unsupported } from '../vm/firmware.ts';
 import { findArtifact, openImage, type Image } from '../vm/image.ts';
 import type { Accel } from '../vm/machine.ts';
-import { openVmTools } from '../vm/sandbox-tools.ts';
+import { containerToolsPlan } from '../plan/tools.ts';
+import { openTools, openVmTools, type OpenTools } from '../vm/sandbox-tools.ts';
 import { runScenario, type ScenarioResult, type ScenarioRun } from '../vm/scenario/execute.ts';
 import { loadScenario, scenarioNames } from '../vm/scenario/load.ts';
 import { neededArtifacts, sizeOf, type MachineDefaults } from '../vm/scenario/machine.ts';
 import { runPool } from '../vm/scenario/pool.ts';
-import type { Scenario } from '../vm/scenario/types.ts';
+import { hasMachine, type Scenario } from '../vm/scenario/types.ts';
 import { globals, reporterFor, type GlobalOptions } from './globals.ts';
 import { interruption } from './signals.ts';
 import { reportAsJunit } from './test-junit.ts';
@@ -70,7 +71,7 @@ export function unfit(scenario: Scenario, image: Image): string | undefined {
   if (!scenario.arch.includes(image.arch)) return `it is not for ${image.arch}`;
   const missing = neededArtifacts(scenario).find((name) => findArtifact(image, name) === undefined);
   if (missing !== undefined) return `the build made no .${missing}`;
-  return unsupported(image.arch, scenario.firmware);
+  return hasMachine(scenario) ? unsupported(image.arch, scenario.firmware) : undefined;
 }
 
 /** Those that were named, else those of the configuration, else all; the last two as far as they fit the image. */
@@ -157,6 +158,31 @@ async function writeJunit(file: string, report: TestReport): Promise<void> {
   }
 }
 
+interface Runner extends OpenTools {
+  /** Absent: no scenario needs a machine. */
+  accel?: Acceleration;
+}
+
+/** What runs the scenarios: for those without a machine neither QEMU nor its firmware is fetched. */
+async function openRunner(
+  config: Config,
+  image: Image,
+  chosen: Scenario[],
+  { accel }: TestOptions,
+  emit: Emit,
+): Promise<Runner> {
+  const running = { emit, signal: interruption };
+  if (!chosen.some(hasMachine)) return openTools(config, containerToolsPlan(config, image.arch), running);
+  const opened = await openVmTools(config, running);
+  try {
+    const kernel = findArtifact(image, 'vmlinuz');
+    return { ...opened, accel: await acceleration(opened.tools, image.arch, kernel, accel) };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
 async function test(command: Command, options: TestOptions): Promise<void> {
   const config = loadVariant(command);
   const global = globals(command);
@@ -168,20 +194,18 @@ async function test(command: Command, options: TestOptions): Promise<void> {
   await mkdir(dir, { recursive: true });
   let report: TestReport;
   try {
-    const { tools, close } = await openVmTools(config, { emit: reporter.emit, signal: interruption });
+    const { tools, close, accel } = await openRunner(config, image, chosen, options, reporter.emit);
     try {
-      const kernel = findArtifact(image, 'vmlinuz');
-      const accel = await acceleration(tools, image.arch, kernel, options.accel);
       const start = now();
       reporter.emit({ type: 'run-start', total: chosen.length });
       const run = {
         ...{ image, tools, dir, signal: interruption },
-        ...{ acceleration: accel, defaults: machineDefaults(config) },
+        ...{ defaults: machineDefaults(config), ...(accel && { acceleration: accel }) },
       };
       const results = await runAll(chosen, run, reporter.emit, await machineBudget());
       const ok = results.every((result) => result.ok);
       reporter.emit({ type: 'run-end', ok, ms: now() - start, ran: results.length, cached: 0 });
-      report = { image: image.name, acceleration: accel.text, results, skipped };
+      report = { image: image.name, acceleration: accel?.text, results, skipped };
     } finally {
       await close();
     }

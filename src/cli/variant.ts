@@ -17,7 +17,7 @@ export function addVariantOptions(command: Command): Command {
   return command
     .argument('[branch]', 'which base system; the workspace has a default')
     .option('--product <name>', 'which product of the workspace')
-    .option('--arch <name>', 'which architecture: amd64, arm64; default: that of this machine')
+    .option('--arch <name>', 'which architecture: amd64, arm64, riscv64; default: that of this machine')
     .option('--platform <name>', 'which hardware; default: the architecture')
     .option('--personality <name>', 'which flavour')
     .option(

@@ -1,6 +1,6 @@
 /** `osmith vm`: boots the built image, on the user's terminal or just until it is up. */
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { now } from '../env.ts';
 import { OsmithError } from '../errors.ts';
@@ -8,7 +8,7 @@ import { count, duration } from '../report/style.ts';
 import { requireHost } from '../run/host.ts';
 import { acceleration } from '../vm/accel.ts';
 import { describeFacts, readFacts } from '../vm/facts.ts';
-import { FIRMWARES, unsupported, type Firmware } from '../vm/firmware.ts';
+import { FIRMWARES, unsupported, type Arch, type Firmware } from '../vm/firmware.ts';
 import { openGuest } from '../vm/guest.ts';
 import { artifact, findArtifact, openImage, type Image } from '../vm/image.ts';
 import { oneTimeLogin, type Login } from '../vm/login.ts';
@@ -23,6 +23,7 @@ import { globals, reporterFor } from './globals.ts';
 import { interruption } from './signals.ts';
 import { accelOption, machineDefaults } from './test.ts';
 import { addVariantOptions, loadVariant } from './variant.ts';
+import { composedMachine, type ComposedMachine } from './vm-composed.ts';
 
 interface Forward {
   host: number;
@@ -31,6 +32,7 @@ interface Forward {
 
 interface VmOptions {
   out: string;
+  composed?: string;
   firmware: Firmware;
   memory?: number;
   cpus?: number;
@@ -53,6 +55,10 @@ export function register(program: Command): void {
   const command = program.command('vm').description('boot the built image in a virtual machine');
   addVariantOptions(command)
     .option('--out <dir>', 'where `build` put the artifacts', 'out')
+    .option(
+      '--composed <name>',
+      'boot what `compose --output` wrote under this name; default: without boot loader',
+    )
     .addOption(new Option('--firmware <kind>', 'what boots it').choices(FIRMWARES).default('uefi-secure'))
     .option('--memory <size>', 'such as 512M or 2G; default: option memory of section [vm]', parseMemory)
     .option('--cpus <n>', 'processors; default: option cpus of section [vm]', parsePositive)
@@ -108,41 +114,79 @@ function kernel(image: Image, firmware: Firmware, cmdline: string): VmSpec['kern
   return { file: artifact(image, 'vmlinuz'), initrd: artifact(image, 'initrd'), cmdline };
 }
 
-async function vm(command: Command, options: VmOptions): Promise<void> {
+/** What is booted. */
+interface Subject extends ComposedMachine {
+  /** Where the console's log goes. */
+  dir: string;
+  /** A kernel to try acceleration with. */
+  probe: string | undefined;
+  /** Whether systemd is in it, which lets a one-time login in. */
+  takesLogin: boolean;
+}
+
+async function builtSubject(options: VmOptions, cmdline: string): Promise<Subject> {
+  const image = await openImage(resolve(options.out));
+  if (image.composed && options.login === true) {
+    throw new OsmithError('E_USAGE', '--login is for systems that are made of packages', {
+      hint: 'The service getty of a composed system says who may log in',
+    });
+  }
+  return {
+    takesLogin: !image.composed,
+    ...{ arch: image.arch, name: image.name, dir: image.dir, probe: findArtifact(image, 'vmlinuz') },
+    ...{ disks: disks(image, options), kernel: kernel(image, options.firmware, cmdline) },
+  };
+}
+
+async function composedSubject(name: string, options: VmOptions, arch: Arch): Promise<Subject> {
+  if (options.login === true || options.disk !== undefined) {
+    throw new OsmithError('E_USAGE', '--composed cannot be combined with --login or --disk', {
+      hint: 'Its service getty says who may log in',
+    });
+  }
+  const machine = await composedMachine(resolve(name), arch, options.firmware);
+  return { ...machine, takesLogin: false, dir: dirname(resolve(name)), probe: machine.kernel?.file };
+}
+
+async function vm(command: Command, given: VmOptions): Promise<void> {
   const config = loadVariant(command);
   const global = globals(command);
+  const isComposed = given.composed !== undefined;
+  const byDefault = command.getOptionValueSource('firmware') === 'default';
+  const options: VmOptions = isComposed && byDefault ? { ...given, firmware: 'direct' } : given;
   const untilUp = options.untilUp === true;
   if (!untilUp && !(process.stdin.isTTY && process.stdout.isTTY)) {
     throw new OsmithError('E_USAGE', 'An interactive machine needs a terminal', {
       hint: 'Run it in a terminal, or with --until-up',
     });
   }
-  const image = await openImage(resolve(options.out));
-  const impossible = unsupported(image.arch, options.firmware);
+  const defaults = machineDefaults(config);
+  const subject = isComposed
+    ? await composedSubject(given.composed!, options, config.attributes['arch'] as Arch)
+    : await builtSubject(options, defaults.cmdline);
+  const impossible = unsupported(subject.arch, options.firmware);
   if (impossible !== undefined)
     throw new OsmithError('E_USAGE', impossible[0]!.toUpperCase() + impossible.slice(1));
   await requireHost();
-  const defaults = machineDefaults(config);
-  const login = untilUp || options.login === true ? oneTimeLogin() : undefined;
+  const login = subject.takesLogin && (untilUp || options.login === true) ? oneTimeLogin() : undefined;
   const spec = {
-    ...{ arch: image.arch, firmware: options.firmware, login, outside: !untilUp },
+    ...{ arch: subject.arch, firmware: options.firmware, login, outside: !untilUp },
     ...{ memory: options.memory ?? defaults.memory, cpus: options.cpus ?? defaults.cpus },
-    ...{ disks: disks(image, options), nics: [{ forward: options.forward ?? [] }] },
-    kernel: kernel(image, options.firmware, defaults.cmdline),
+    ...{ disks: subject.disks, kernel: subject.kernel, nics: [{ forward: options.forward ?? [] }] },
   };
   const reporter = reporterFor(global);
   const { tools, close } = await openVmTools(config, { emit: reporter.emit, signal: interruption }).finally(
     () => reporter.close(),
   );
   try {
-    const accel = await acceleration(tools, image.arch, findArtifact(image, 'vmlinuz'), options.accel);
+    const accel = await acceleration(tools, subject.arch, subject.probe, options.accel);
     const about = `${WORDS[spec.firmware]}, ${spec.memory} MiB, ${count(spec.cpus, 'processor')}, ${accel.text}`;
-    const dir = join(image.dir, 'test', 'vm');
+    const dir = join(subject.dir, 'test', 'vm');
     await mkdir(dir, { recursive: true });
     const start = () => startVm(tools, { ...spec, ...accel }, join(dir, 'console.log'), interruption);
-    process.stderr.write(`${image.name}: ${about}\n`);
+    process.stderr.write(`${subject.name}: ${about}\n`);
     if (untilUp)
-      await proveUp(image, await start(), login!, {
+      await proveUp(subject.name, await start(), login, {
         timeout: options.timeout,
         json: global.json,
         how: accel.accel,
@@ -153,11 +197,11 @@ async function vm(command: Command, options: VmOptions): Promise<void> {
   }
 }
 
-/** Shows the console, waits until the system is up, has it describe itself, and switches it off. */
+/** Shows the console, waits until the system is up, has it describe itself if it lets us in, and switches it off. */
 async function proveUp(
-  image: Image,
+  name: string,
   machine: Vm,
-  login: Login,
+  login: Login | undefined,
   { timeout, json, how }: { timeout: number; json: boolean; how: Accel },
 ): Promise<void> {
   const plain = plainText();
@@ -165,17 +209,15 @@ async function proveUp(
   try {
     await waitUp(machine, timeout, interruption);
     const ms = now() - machine.started;
-    const facts = await readFacts(machine, await openGuest(machine, login, interruption), timeout);
-    await powerOff(machine, timeout, interruption);
+    // A composed system is asked nothing: it may let nobody in.
+    const facts = login && (await readFacts(machine, await openGuest(machine, login, interruption), timeout));
+    if (login !== undefined) await powerOff(machine, timeout, interruption);
     if (json)
-      process.stdout.write(
-        `${JSON.stringify({ type: 'up', image: image.name, ms, accel: how, ...facts })}\n`,
-      );
+      process.stdout.write(`${JSON.stringify({ type: 'up', image: name, ms, accel: how, ...facts })}\n`);
     else {
       const emulated = how === 'tcg' ? ', emulated' : '';
-      process.stdout.write(
-        `\n${image.name} is up after ${duration(ms)}${emulated}: ${describeFacts(facts)}\n`,
-      );
+      const about = facts === undefined ? '' : `: ${describeFacts(facts)}`;
+      process.stdout.write(`\n${name} is up after ${duration(ms)}${emulated}${about}\n`);
     }
   } catch (error) {
     if (!json) process.stdout.write('\n'); // the console may have stopped within a line

@@ -13,6 +13,8 @@ export interface CheckContext {
   /** Options that the builder sets, which a schema need not declare. A file cannot change the fixed ones. */
   builtIn: { section: string; options: string[]; fixed: string[] };
   pathExists: (path: string) => boolean;
+  /** The paths beside it. */
+  siblings: (path: string) => string[];
 }
 
 /** Section -> option -> value with references resolved. */
@@ -64,17 +66,20 @@ function badWords({ values, type }: Rule, value: string): Complaint[] {
     });
 }
 
-function badType({ type }: Rule, text: string): Complaint[] {
-  const hint = type === undefined ? undefined : typeFault(type, text);
-  return hint === undefined ? [] : [{ text, problem: 'has invalid value', hint }];
+function badType({ type }: Rule, value: string): Complaint[] {
+  if (type === undefined) return [];
+  return (isListType(type) ? words(value) : [value]).flatMap((text) => {
+    const hint = typeFault(type, text);
+    return hint === undefined ? [] : [{ text, problem: 'has invalid value', hint }];
+  });
 }
 
-function badPaths({ pathExists }: CheckContext, { type }: Rule, value: string): Complaint[] {
+function badPaths({ pathExists, siblings }: CheckContext, { type }: Rule, value: string): Complaint[] {
   return pathsOf(type, value)
     .filter((path) => !pathExists(path))
-    .map((text) => ({
-      text,
-      problem: 'refers to nonexistent path',
-      hint: 'Relative paths start at the workspace',
-    }));
+    .map((text) => {
+      const meant = nearest(text, siblings(text));
+      const hint = `${meant === undefined ? '' : `Did you mean ${meant}? `}Relative paths start at the workspace`;
+      return { text, problem: 'refers to nonexistent path', hint };
+    });
 }

@@ -3,7 +3,7 @@ import { createEvaluator, isPrivate, isRawPrivate } from './evaluate.ts';
 import { explainOption } from './explain.ts';
 import { type Fault, faultsError, HIDDEN } from './fault.ts';
 import { InterpolationError } from './interpolate.ts';
-import { type Model, winner } from './model.ts';
+import { definitionOfWord, type Model, winner } from './model.ts';
 import { nearest } from './nearest.ts';
 import { savedIni, type SavedParts } from './saved.ts';
 import { words } from './text.ts';
@@ -23,8 +23,12 @@ export interface ConfigParts {
 
 export function createConfig({ attributes, workspace, files, model, lists, save }: ConfigParts): Config {
   const evaluator = createEvaluator(model);
-  const where = (section: string, option: string): Where | undefined =>
-    winner(model, section, option.toLowerCase())?.where;
+  const where = (section: string, option: string, word?: string): Where | undefined => {
+    const name = option.toLowerCase();
+    const found =
+      word === undefined ? winner(model, section, name) : definitionOfWord(model, section, name, word);
+    return found?.where;
+  };
 
   const guarded = <T>(read: () => T): T => {
     try {

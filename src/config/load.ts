@@ -11,7 +11,14 @@ import { layers } from './layers.ts';
 import { pour, type Source, toModel } from './model.ts';
 import { nearest } from './nearest.ts';
 import { portableName } from './saved.ts';
-import { checkWorkspace, isDirectory, pathExistsFrom, readIni, valuesWithFiles } from './read.ts';
+import {
+  checkWorkspace,
+  isDirectory,
+  pathExistsFrom,
+  readIni,
+  siblingsFrom,
+  valuesWithFiles,
+} from './read.ts';
 import { listsOf, overlay, parseSchema, type Schema } from './schema.ts';
 import { parseSetting } from './set.ts';
 import type { Config, ConfigRequest } from './types.ts';
@@ -45,7 +52,13 @@ export function loadConfig(request: ConfigRequest): Config {
   sources.forEach((source, rank) => pour(base.table, source, rank, lists));
   const model = toModel(base.table, lists);
 
-  const findings = check({ model, schema, builtIn: base, pathExists: pathExistsFrom(workspace) });
+  const findings = check({
+    model,
+    schema,
+    builtIn: base,
+    pathExists: pathExistsFrom(workspace),
+    siblings: siblingsFrom(workspace),
+  });
   throwIfAny([...fileFaults, ...findings.faults.filter((fault) => !isToldBy(fileFaults, fault))]);
 
   const files = [...schemaFiles, ...found.map(({ ini }) => ini)].map((ini) => ini.file);

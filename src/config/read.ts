@@ -1,6 +1,6 @@
 /** The only module of the configuration that reads files. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isSystemError, OsmithError } from '../errors.ts';
 import { type IniFile, parseIni } from './ini.ts';
 
@@ -79,6 +79,15 @@ export function isDirectory(path: string): boolean {
 
 export function pathExistsFrom(directory: string): (path: string) => boolean {
   return (path) => existsSync(resolve(directory, path));
+}
+
+/** What is in the directory of a path, written as the path is. */
+export function siblingsFrom(directory: string): (path: string) => string[] {
+  return (path) => {
+    const parent = dirname(path);
+    const full = resolve(directory, parent);
+    return isDirectory(full) ? readdirSync(full).map((name) => join(parent, name)) : [];
+  };
 }
 
 /** The values of an attribute for which there are files. */

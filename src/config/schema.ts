@@ -1,7 +1,7 @@
 /**
  * `config/schema.ini`: which options there are and what they may hold. In a section (whose name may be a pattern
  * such as `flatpak-remote-*`) stand
- *     OPTION_type = string | path | paths | int | bool | size | url | list
+ *     OPTION_type = string | path | paths | int | bool | size | url | list | timezone | locale | locales
  *     OPTION_values = the words it may be
  *     OPTION_required = true
  *     OPTION_example = a value, for the documentation
@@ -141,5 +141,5 @@ export function listsOf(schema: Schema, section: string): string[] {
 }
 
 export function isListType(type: ValueType | undefined): boolean {
-  return type === 'list' || type === 'paths';
+  return type === 'list' || type === 'paths' || type === 'locales';
 }

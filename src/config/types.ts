@@ -62,8 +62,8 @@ export interface Config {
   size(section: string, option: string): number;
   /** The value as written, references unresolved. */
   raw(section: string, option: string): string | undefined;
-  /** Where the value that counts is written; for a list, where it was last added to. */
-  where(section: string, option: string): Where | undefined;
+  /** Where the value that counts is written; for a list, where it was last added to, or where this word was. */
+  where(section: string, option: string, word?: string): Where | undefined;
   explain(section: string, option: string): Contribution[];
   /** Whether the value is, or is made from, something in a private file. Such values are never printed. */
   isPrivate(section: string, option: string): boolean;

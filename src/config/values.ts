@@ -1,7 +1,11 @@
 /** The types of option values: what is wrong with a value, and what it means. */
+import { localeFault, timezoneFault } from './names.ts';
 import { words } from './text.ts';
 
-export const TYPES = ['string', 'path', 'paths', 'int', 'bool', 'size', 'url', 'list'] as const;
+export const TYPES = [
+  ...(['string', 'path', 'paths', 'int', 'bool', 'size', 'url', 'list'] as const),
+  ...(['timezone', 'locale', 'locales'] as const),
+];
 export type ValueType = (typeof TYPES)[number];
 
 const BOOLEANS: Record<string, boolean> = {
@@ -34,7 +38,7 @@ export function parseSize(value: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** What a value of a type should look like; undefined if it does. An empty value means "not set". */
+/** What a value, or a word of a list, should look like; undefined if it does. An empty value means "not set". */
 export function typeFault(type: ValueType, value: string): string | undefined {
   const expect = (good: boolean, what: string) => (good ? undefined : what);
   if (type === 'bool') return expect(parseBool(value) !== undefined, 'Write true or false');
@@ -42,6 +46,8 @@ export function typeFault(type: ValueType, value: string): string | undefined {
   if (type === 'int') return expect(parseInteger(value) !== undefined, 'Write a whole number');
   if (type === 'size') return expect(parseSize(value) !== undefined, 'Write a size such as 512M or 2G');
   if (type === 'url') return expect(isUrl(value), 'Write a URL, scheme included');
+  if (type === 'timezone') return timezoneFault(value);
+  if (type === 'locale' || type === 'locales') return localeFault(value);
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 /** What a hook says about itself in comment lines `# osmith: KEY VALUE...`, and which variables it reads. */
 import { OsmithError } from '../errors.ts';
+import { CHECK_NAMES, type DeclaredCheck } from './checks/index.ts';
 
 export const CREDENTIALS = ['ssh', 'aws', 'netrc', 'gpg'] as const;
 export type Credential = (typeof CREDENTIALS)[number];
@@ -14,6 +15,10 @@ export interface Declarations {
   /** Whether a content hook reads the tree. */
   tree: boolean;
   credentials: Credential[];
+  /** Options, as `SECTION.OPTION`, one of which must be set for the hook to run at all. Empty: it always runs. */
+  when: string[];
+  /** What is to be looked at before any work. */
+  checks: DeclaredCheck[];
   /** Whether it needs the network. */
   network: boolean;
   /** Whether it reads variables by computed names, so that all of them count as its inputs. */
@@ -21,7 +26,8 @@ export interface Declarations {
 }
 
 const KNOWN =
-  'Known: `data PATH...`, `program NAME...`, `content [HOOK...]`, `tree`, `credentials ssh aws netrc gpg`, `network`, `env all`';
+  'Known: `data PATH...`, `program NAME...`, `content [HOOK...]`, `tree`, `credentials ssh aws netrc gpg`, `network`, ' +
+  `\`env all\`, \`when SECTION.OPTION...\`, \`check FORMAT SECTION.OPTION...\`; formats: ${CHECK_NAMES.join(' ')}`;
 
 /** Reads one declaration into `found`; false if there is no such. */
 function declare(found: Declarations, key: string, words: string[]): boolean {
@@ -36,16 +42,28 @@ function declare(found: Declarations, key: string, words: string[]): boolean {
     );
     if (known.length < words.length) return false;
     found.credentials.push(...known);
-  } else if (key === 'tree' && alone) found.tree = true;
+  } else if (key === 'when' && !alone && words.every(isOption)) found.when.push(...words);
+  else if (key === 'check') return declareCheck(found, words);
+  else if (key === 'tree' && alone) found.tree = true;
   else if (key === 'network' && alone) found.network = true;
   else if (key === 'env' && words.join() === 'all') found.allEnv = true;
   else return false;
   return true;
 }
 
+function isOption(word: string): boolean {
+  return /^[^.]+\.[^.]+$/u.test(word);
+}
+
+function declareCheck({ checks }: Declarations, [check = '', ...options]: string[]): boolean {
+  if (!CHECK_NAMES.includes(check) || options.length === 0 || !options.every(isOption)) return false;
+  checks.push({ check, options });
+  return true;
+}
+
 export function parseDeclarations(text: string, file: string): Declarations {
   const found: Declarations = {
-    ...{ data: [], programs: [], content: [], credentials: [] },
+    ...{ data: [], programs: [], content: [], credentials: [], when: [], checks: [] },
     ...{ tree: false, network: false, allEnv: false },
   };
   text.split('\n').forEach((line, index) => {

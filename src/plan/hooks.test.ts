@@ -133,10 +133,14 @@ test('content: apart from each other and from the tree, unless declared', () => 
 });
 
 test('declarations that nobody knows are told with their line', () => {
-  expect(parseDeclarations('echo "# osmith: x"\n# osmith is good\n#  osmith:  network \n', 'h')).toEqual({
+  const text =
+    'echo "# osmith: x"\n# osmith is good\n#  osmith:  network \n# osmith: when a.b c.d\n# osmith: check json a.b';
+  expect(parseDeclarations(text, 'h')).toEqual({
     ...{ data: [], programs: [], content: [], credentials: [], tree: false, network: true, allEnv: false },
+    ...{ when: ['a.b', 'c.d'], checks: [{ check: 'json', options: ['a.b'] }] },
   });
-  for (const line of ['# osmith: netwrok', '# osmith: env some', '# osmith: DATA x']) {
+  const bad = 'netwrok|env some|DATA x|when|when a|check json|check jsno a.b|check json a'.split('|');
+  for (const line of bad.map((words) => `# osmith: ${words}`)) {
     const error = {
       code: 'E_CONFIG',
       details: expect.objectContaining({ where: { file: 'h', line: 2 } }) as object,

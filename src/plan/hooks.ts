@@ -1,12 +1,15 @@
 /** Hooks of the workspace as steps, group by group. */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { variableName } from '../config/env.ts';
 import type { Config } from '../config/index.ts';
+import { words } from '../config/text.ts';
 import { OsmithError } from '../errors.ts';
+import { checkFaults, optionPath, optionText, pathOptions } from './checks/index.ts';
 import { parseDeclarations, usedVariables, type Declarations } from './declarations.ts';
 import { findHook, findSource, type HookFile } from './find-hook.ts';
 import { eibEnvironment, hookVariables, placePaths } from './hook-env.ts';
-import { PROGRAMS } from './programs.ts';
+import { programInput, PROGRAMS } from './programs.ts';
 import { sourceInput } from './source.ts';
 import type { Input, Step, StepInput } from './types.ts';
 
@@ -43,20 +46,51 @@ export interface HookSteps {
   faults: OsmithError[];
 }
 
+/** A hook with what it says about itself. */
+interface Hook {
+  name: string;
+  file: HookFile;
+  declared: Declarations;
+}
+
+function readHook(config: Config, group: Group, name: string): Hook {
+  const file = findHook(config, group, name);
+  return { name, file, declared: parseDeclarations(file.text, file.file) };
+}
+
+/** Whether a hook has something to do: a hook for options that nobody sets is no step. */
+function isActive(config: Config, { when }: Declarations): boolean {
+  return (
+    when.length === 0 || when.some((name) => !['', 'false'].includes(optionText(config, name).toLowerCase()))
+  );
+}
+
+/** Names of a group's hooks in the order in which they run. */
+function hookNames(config: Config, group: Group): string[] {
+  // A workspace need not declare every group.
+  const listed = config.find(group, 'hooks') === undefined ? [] : config.list(group, 'hooks');
+  return [...new Set(listed)].sort();
+}
+
+/** Names of the hooks that would run. */
+export function activeHooks(config: Config, group: Group): string[] {
+  return hookNames(config, group).filter((name) => isActive(config, readHook(config, group, name).declared));
+}
+
 /** One step per hook, bytewise in order of names. Those that change the tree, or publish, run one after the other. */
 export function hookSteps(request: HookGroup): HookSteps {
   const { config, group } = request;
-  // A workspace need not declare every group.
-  const listed = config.find(group, 'hooks') === undefined ? [] : config.list(group, 'hooks');
-  const names = [...new Set(listed)].sort();
   const variables = hookVariables(config);
   const faults: OsmithError[] = [];
   const steps: Step[] = [];
   let tree = request.base;
-  for (const name of names) {
+  for (const name of hookNames(config, group)) {
     try {
+      const hook = readHook(config, group, name);
+      if (!isActive(config, hook.declared)) continue;
+      faults.push(...checkFaults(config, hook.declared.checks));
       const previous = group === 'publish' ? steps.at(-1)?.id : undefined;
-      const step = hookStep({ ...request, ...(tree && { base: tree }) }, name, variables, steps);
+      const step = hookStep({ ...request, ...(tree && { base: tree }) }, hook, variables, steps);
       if (previous !== undefined) step.inputs['after'] = { step: previous, output: 'done' };
       steps.push(step);
       if (WRITES[group] === 'tree') tree = { step: step.id, output: 'tree' };
@@ -68,6 +102,14 @@ export function hookSteps(request: HookGroup): HookSteps {
   return { steps, faults, ...(tree && { tree }) };
 }
 
+/** The hooks that run when a build has failed. `inputs` and `env` tell them what happened. */
+export function errorSteps(
+  config: Config,
+  told: { inputs?: Record<string, Input>; env?: Record<string, string>; tools?: string } = {},
+): HookSteps {
+  return hookSteps({ config, group: 'error', ...told });
+}
+
 /** Throws the faults of all groups as one. */
 export function throwFaults(faults: OsmithError[]): void {
   const [first, ...also] = faults;
@@ -76,12 +118,10 @@ export function throwFaults(faults: OsmithError[]): void {
 
 function hookStep(
   { config, group, base, tools, content = [], inputs: given = {}, env: more = {} }: HookGroup,
-  name: string,
+  { name, file: hook, declared }: Hook,
   variables: Record<string, string>,
   before: Step[],
 ): Step {
-  const hook = findHook(config, group, name);
-  const declared = parseDeclarations(hook.text, hook.file);
   const contentHooks = group === 'content' ? before : content;
   const inputs: Record<string, Input> = {
     ...baseInput(group, base, declared, hook),
@@ -101,7 +141,15 @@ function hookStep(
     script += readFileSync(LIBRARY, 'utf8');
   }
   const named = usedVariables(script, variables);
-  const used = declared.allEnv ? variables : named;
+  const used = { ...(declared.allEnv ? variables : named) };
+  // What is checked as a path may be relative to the workspace.
+  for (const option of pathOptions(declared.checks)) {
+    const variable = variableName('OSMITH', ...optionPath(option));
+    if (used[variable] === undefined) continue;
+    used[variable] = words(used[variable])
+      .map((path) => resolve(config.workspace, path))
+      .join(' ');
+  }
   const placed = placePaths(config, used, {
     inside: hook.type === 'chroot',
     named: (variable) => Object.hasOwn(named, variable),
@@ -172,9 +220,8 @@ function dataInputs({ data }: Declarations, config: Config, { file }: HookFile):
 
 function programInputs({ programs }: Declarations, { file }: HookFile): Record<string, Input> {
   const inputs = programs.map((program): [string, Input] => {
-    if (PROGRAMS.includes(program)) {
-      return [`programs/${program}`, { step: `programs/${program}`, output: program }];
-    }
+    const known = PROGRAMS.find((name) => name === program);
+    if (known !== undefined) return [`programs/${known}`, programInput(known)];
     throw new OsmithError('E_CONFIG', `Osmith makes no program ${program}`, {
       where: { file },
       hint: `Known: ${PROGRAMS.join(', ')}`,

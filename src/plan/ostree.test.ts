@@ -70,6 +70,17 @@ test('after another release, its commit is the parent, verified by the keys', ()
   expect(step(made, 'commit')!.inputs['parent']).toEqual({ step: 'package/previous', output: 'commit' });
 });
 
+test.each(['', 'http://os.example.org'])('systemd-boot gets what the deployment has (pull_url=%s)', (url) => {
+  const attributes = { product: 'desktop', arch: 'amd64', platform: 'sdboot' };
+  const set = [`ostree.keys=${keys}`, `ostree.pull_url=${url}`];
+  const made = makePlan(loadConfig({ workspace: WORKSPACE, attributes, set }));
+  const files = ['entry', 'initrd', 'mm', 'root', 'sdboot', 'shim', 'vmlinuz'];
+  expect(Object.keys(step(made, 'disk')!.inputs).sort()).toEqual(files);
+  expect(step(made, 'disk')!.params).toMatchObject({ system: 'systemd-boot', bios: false });
+  expect(step(made, 'boot-files')!.inputs['root']).toEqual({ step: 'package/deployment', output: 'sysroot' });
+  expect(made.steps.some(({ id }) => id === 'refine/65-boot-entries.chroot')).toBe(url === '');
+});
+
 test('a commit from elsewhere takes the place of all that makes one', () => {
   const made = plan(
     `ostree.keys=${keys}`,
@@ -78,7 +89,7 @@ test('a commit from elsewhere takes the place of all that makes one', () => {
   );
   expect(made.steps.filter(({ stage }) => stage !== 'init').map(({ id }) => id)).toEqual([
     ...['package/resolve', 'package/commit', 'package/deployment', 'package/boot-files'],
-    ...['package/root', 'package/disk', 'manifest/manifest', 'manifest/config'],
+    ...['package/root', 'package/disk', 'sign/checksums', 'manifest/manifest', 'manifest/config'],
   ]);
 });
 

@@ -2,17 +2,17 @@
 import type { Config } from '../config/index.ts';
 import { isSafeCmdline } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
-import type { BootFiles } from '../distro/types.ts';
-import {
-  bootFiles,
-  CONVERTED,
-  kernelCmdline,
-  partitionLayout,
-  sizeParam,
-  type Output,
-  type Packaged,
-} from './package.ts';
+import { deployedBoot, loaderOf, type Loader } from './ostree-boot.ts';
+import { bootFiles, kernelCmdline, type Output, type Packaged } from './package.ts';
+import { diskFormats, LIMITED, type MakeStep } from './disk-formats.ts';
+import { liveIso } from './iso.ts';
+import { limitsOf, type LimitOf, sizeParam } from './limits.ts';
+import { withApps } from './flatpak.ts';
+import { partitionLayout } from './partitions.ts';
+import { activeHooks } from './hooks.ts';
+import { splitSteps } from './split.ts';
 import { sourceInput } from './source.ts';
+import { isoTools } from './tools.ts';
 import type { Input, Json, Step, StepInput } from './types.ts';
 
 const STAGE = 'package';
@@ -22,11 +22,11 @@ function from(id: string, output: string): StepInput {
 }
 
 /** An OSTree ref: names with slashes between them. */
-function refOf(config: Config): string {
-  const ref = config.get('ostree', 'ref');
+function refOf(config: Config, option: 'ref' | 'ref_deploy'): string {
+  const ref = config.get('ostree', option);
   if (/^\w[\w.-]*(\/\w[\w.-]*)*$/.test(ref)) return ref;
-  throw new OsmithError('E_CONFIG', `ostree.ref is no name of a branch: ${JSON.stringify(ref)}`, {
-    where: config.where('ostree', 'ref'),
+  throw new OsmithError('E_CONFIG', `ostree.${option} is no name of a branch: ${JSON.stringify(ref)}`, {
+    where: config.where('ostree', option),
     hint: 'Use names of letters, digits and . _ - with / between them',
   });
 }
@@ -39,6 +39,11 @@ function osOf(config: Config): string {
     where: config.where('ostree', 'os'),
     hint: 'Use letters, digits and . _ -',
   });
+}
+
+/** Where the deployments' /var is: below it is all that belongs to the machine. */
+export function stateroot(config: Config): string {
+  return `ostree/deploy/${osOf(config)}`;
 }
 
 function text(config: Config, option: string): string {
@@ -74,13 +79,11 @@ function kernelArguments(config: Config): string[] {
   });
 }
 
-type MakeStep = (id: string, kind: string, params: Step['params'], inputs: Step['inputs']) => Step;
-
 /** The two steps that bring a commit from a remote repository: only the first one looks for which one it is. */
 function pullSteps(
   step: MakeStep,
   [resolve, pull]: [string, string],
-  source: { url: string; mirror: string; ref: string; gpgVerify: boolean },
+  source: { url: string; mirror: string; ref: string; gpgVerify: boolean; p2p: boolean },
   keys: Record<string, Input>,
 ): Step[] {
   return [
@@ -89,54 +92,60 @@ function pullSteps(
   ];
 }
 
-/** The commit of the last release, where there is one. */
+/** The commit of the last release, which machines have, where there is one. */
 function previousSteps(config: Config, step: MakeStep, ref: string): Step[] {
   const url = text(config, 'previous_url');
   if (url === '') return [];
   requireKeys(config, 'previous_url');
-  const source = { url, mirror: '', ref, gpgVerify: config.bool('ostree', 'gpg_verify') };
+  const source = { url, mirror: '', ref, gpgVerify: config.bool('ostree', 'gpg_verify'), p2p: false };
   return pullSteps(step, ['previous', 'previous-repo'], source, keysInput(config));
 }
 
+/** Branch of the commit, and the one that machines follow. */
+interface Refs {
+  ref: string;
+  refDeploy: string;
+}
+
+function publishParams(config: Config, { refDeploy }: Refs): { refDeploy: string; scratchDelta: boolean } {
+  return { refDeploy, scratchDelta: config.bool('ostree', 'scratch_delta') };
+}
+
 /** A commit that was made elsewhere, in place of one of packages. */
-function pulledSteps(config: Config, step: MakeStep, ref: string): Step[] {
+function pulledSteps(config: Config, step: MakeStep, refs: Refs): Step[] {
   requireKeys(config, 'pull_url');
-  for (const group of ['content', 'image', 'manifest']) {
-    if (config.list(group, 'hooks').length === 0) continue;
+  for (const group of ['content', 'image', 'manifest'] as const) {
+    const hooks = activeHooks(config, group);
+    if (hooks.length === 0) continue;
     throw new OsmithError(
       'E_CONFIG',
-      `${group}.hooks cannot change a system that comes from ostree.pull_url`,
+      `${group}.hooks cannot change a system that comes from ostree.pull_url: ${hooks.join(' ')}`,
       {
         where: config.where(group, 'hooks'),
-        hint: 'Take the hooks away, or make the commit here',
+        hint: 'Take the hooks, or the options that they are for, away, or make the commit here',
       },
     );
   }
-  const gpgVerify = config.bool('ostree', 'gpg_verify');
-  const source = { url: text(config, 'pull_url'), mirror: text(config, 'pull_mirror'), ref, gpgVerify };
+  const source = {
+    ...{ url: text(config, 'pull_url'), mirror: text(config, 'pull_mirror'), ref: refs.ref },
+    gpgVerify: config.bool('ostree', 'gpg_verify'),
+    p2p: config.bool('ostree', 'enable_p2p_updates'),
+  };
+  const published = { signingKey: '', previous: false, ...publishParams(config, refs) };
   return [
     ...pullSteps(step, ['resolve', 'commit'], source, keysInput(config)),
-    step('publish', 'ostree-publish', { signingKey: '', previous: false }, { repo: from('commit', 'repo') }),
+    step('publish', 'ostree-publish', published, { repo: from('commit', 'repo') }),
   ];
 }
 
-/** Where the boot loaders and the kernel are in the sysroot of a commit that was made elsewhere. */
-function deployedFiles({ shim, grub, mm }: BootFiles, os: string): Record<string, string> {
-  const inside = (path: string) => `ostree/deploy/${os}/deploy/*/${path}`;
-  return {
-    vmlinuz: 'boot/ostree/*/vmlinuz-*',
-    ...{ shim: inside(shim), grub: inside(grub), mm: inside(mm) },
-  };
-}
-
 /** Commit, and the repository that is published. */
-function commitSteps(config: Config, step: MakeStep, ref: string, root: StepInput): Step[] {
-  const previous = previousSteps(config, step, ref);
+function commitSteps(config: Config, step: MakeStep, refs: Refs, root: StepInput): Step[] {
+  const previous = previousSteps(config, step, refs.refDeploy);
   const parent = previous.length > 0;
   const signingKey = text(config, 'signing_key');
   if (signingKey !== '') requireKeys(config, 'signing_key');
   const commit = {
-    ...{ ref, subject: config.get('image', 'title'), version: text(config, 'version') },
+    ...{ ...refs, subject: config.get('image', 'title'), version: text(config, 'version') },
     ...{ collectionId: text(config, 'collection_id'), parent },
   };
   return [
@@ -149,7 +158,7 @@ function commitSteps(config: Config, step: MakeStep, ref: string, root: StepInpu
       ...step(
         'publish',
         'ostree-publish',
-        { signingKey, previous: parent },
+        { signingKey, previous: parent, ...publishParams(config, refs) },
         { repo: from('commit', 'repo'), ...(parent ? { previous: from('previous-repo', 'repo') } : {}) },
       ),
       ...(signingKey === '' ? {} : { credentials: ['gpg'] }),
@@ -175,15 +184,17 @@ function remoteOf(config: Config): Json {
     );
   }
   const keys = text(config, 'keys') !== '';
-  return { name: osOf(config), url, gpgVerify, keys, collectionId: text(config, 'collection_id') };
+  return { name: osOf(config), url, gpgVerify, keys, p2p: config.bool('ostree', 'enable_p2p_updates') };
 }
 
 /** Sysroot, root file system and disk. Without a signature the disk is the same bits again. */
 function diskSteps(
   config: Config,
   step: MakeStep,
-  { name, arch, ref }: { name: string; arch: string; ref: string },
-): [deployment: Step, ...Step[]] {
+  { name, arch, refs, loader }: { name: string; arch: string; refs: Refs; loader: Loader },
+  apps: StepInput | undefined,
+  limit: LimitOf,
+): { deployment: Step; rest: Step[]; outputs: [string, Output][] } {
   const boot = bootFiles(config, arch);
   const os = osOf(config);
   const title = config.get('image', 'title');
@@ -192,27 +203,48 @@ function diskSteps(
   const signed = text(config, 'signing_key') !== '' && text(config, 'pull_url') === '';
   const repo = from(signed ? 'publish' : 'commit', 'repo');
   const kargs = kernelArguments(config);
-  const loaders = Object.fromEntries(['shim', 'grub', 'mm'].map((file) => [file, from('boot-files', file)]));
-  return [
-    step('deployment', 'ostree-deploy', { os, ref, kargs, remote }, { repo, ...keys }),
+  const { firmware } = loader;
+  const extracted = [...loader.onEsp, ...Object.keys({ ...firmware.files, ...firmware.sets })];
+  const started = Object.fromEntries(extracted.map((file) => [file, from('boot-files', file)]));
+  const deployed = { id: `${STAGE}/sysroot`, stage: STAGE, base: from('deployment', 'sysroot') };
+  const { steps: stack, tree } = withApps(apps, deployed);
+  const split = splitSteps({ config, arch, name, step, limit, root: stateroot(config), tree });
+  const root = split?.rest ?? tree;
+  const deployment = step('deployment', 'ostree-deploy', { os, ...refs, kargs, remote }, { repo, ...keys });
+  const rest = [
+    ...stack,
+    ...(split?.steps ?? []),
     step(
       'root',
       'filesystem',
-      { format: 'ext4', label: 'ostree', headroom: config.size('image', 'headroom') },
-      { root: from('deployment', 'sysroot') },
+      {
+        format: 'ext4',
+        label: 'ostree',
+        headroom: config.size('image', 'headroom'),
+        percent: config.int('image', 'headroom_percent'),
+        // By which a running machine knows the image that it came from, whatever it has become since.
+        xattrs: { 'user.osmith-image-version': name },
+      },
+      { root },
     ),
     step(
       'disk',
       'disk',
       {
-        ...{ layout: partitionLayout(config), arch, system: 'ostree', name, cmdline: '', title },
-        ...{ label: 'EFI', grubDir: boot.grubDir, bios: arch === 'amd64' },
+        ...{ layout: partitionLayout(config), arch, system: loader.system, name, cmdline: '', title },
+        ...{ label: 'EFI', grubDir: boot.grubDir, bios: loader.bios },
+        ...firmware.onEsp,
         ...sizeParam(config, 'max_size', 'maxSize'),
       },
-      { ...loaders, root: from('root', 'image') },
+      { ...started, root: from('root', 'image') },
     ),
-    ...CONVERTED.map((format) => step(format, 'convert', { format }, { raw: from('disk', 'raw') })),
   ];
+  return { deployment, rest, outputs: split?.outputs ?? [] };
+}
+
+function bootFilesParams({ files, firmware }: Loader): Step['params'] {
+  const sets = Object.keys(firmware.sets).length === 0 ? {} : { sets: firmware.sets };
+  return { files: { ...files, ...firmware.files }, ...sets };
 }
 
 /** For systems that are deployed from an OSTree commit. */
@@ -221,32 +253,56 @@ export function ostreeSteps(
   { name, arch }: { name: string; arch: string },
   root: StepInput,
   tools: { tools?: string },
+  apps?: StepInput,
 ): Packaged {
-  const ref = refOf(config);
+  const refs = { ref: refOf(config, 'ref'), refDeploy: refOf(config, 'ref_deploy') };
   const step: MakeStep = (id, kind, params, inputs) => ({
     ...{ id: `${STAGE}/${id}`, kind, stage: STAGE, params, inputs, ...tools },
   });
   const pulled = text(config, 'pull_url') !== '';
-  const boot = bootFiles(config, arch);
-  const { vmlinuz, shim, grub, mm } = boot;
   const sysroot = from('deployment', 'sysroot');
-  const [first, ...rest] = diskSteps(config, step, { name, arch, ref });
+  const raw = from('disk', 'raw');
+  const limit = limitsOf(config, LIMITED);
+  const further = diskFormats({ config, name, step, raw, limit });
+  const iso = isoTools(config);
+  const os = osOf(config);
+  const trees = { root: pulled ? undefined : root, sysroot, os };
+  const boot = bootFiles(config, arch);
+  const loader = loaderOf(config, arch, boot, trees);
+  const live = deployedBoot(boot, os);
+  const disks = diskSteps(config, step, { name, arch, refs, loader }, apps, limit);
   const steps = [
-    ...(pulled ? pulledSteps(config, step, ref) : commitSteps(config, step, ref, root)),
+    ...(pulled ? pulledSteps(config, step, refs) : commitSteps(config, step, refs, root)),
     step('repo', 'archive', { what: 'the OSTree repository' }, { tree: from('publish', 'repo') }),
-    first,
-    pulled
-      ? step('boot-files', 'extract', { files: deployedFiles(boot, osOf(config)) }, { root: sysroot })
-      : step('boot-files', 'extract', { files: { vmlinuz, shim, grub, mm } }, { root }),
-    ...rest,
+    disks.deployment,
+    step('boot-files', 'extract', bootFilesParams(loader), { root: loader.tree }),
+    ...disks.rest,
+    step('deployed-boot', 'extract', { files: live }, { root: sysroot }),
+    ...further.steps,
+    ...iso.steps,
+    ...liveIso(
+      {
+        ...{ config, arch, grubDir: boot.grubDir, step, limit, tools: iso.tools, cmdline: '' },
+        boot: Object.fromEntries(Object.keys(live).map((file) => [file, from('deployed-boot', file)])),
+      },
+      raw,
+      from('deployed-boot', 'entry'),
+    ),
   ];
   const outputs = new Map<string, Output>([
     ['raw', { extension: 'raw', from: from('disk', 'raw') }],
     ['ostree', { extension: 'ostree.tar', from: from('repo', 'tar') }],
-    ...CONVERTED.map((format): [string, Output] => [
-      format,
-      { extension: format, from: from(format, 'file') },
-    ]),
+    ['ostree.txt', { extension: 'ostree.txt', from: from('deployment', 'description') }],
+    ['iso', { extension: 'iso', from: from('iso', 'file'), unpacked: raw }],
+    ...further.outputs,
+    ...disks.outputs,
   ]);
-  return { steps, outputs, ...(pulled ? { commit: from('commit', 'repo') } : {}) };
+  const kernel = from('boot-files', 'vmlinuz');
+  return {
+    steps,
+    outputs,
+    kernel,
+    deployment: sysroot,
+    ...(pulled ? { commit: from('commit', 'repo') } : {}),
+  };
 }

@@ -1,25 +1,24 @@
 /** Steps that turn a tree into files that boot: kernel, initrd, disk, network boot, and further disk formats. */
 import type { Config } from '../config/index.ts';
-import { applianceLayout } from '../disk/layouts/appliance.ts';
-import { desktopArm64Layout, desktopLayout } from '../disk/layouts/desktop.ts';
-import type { DiskLayout } from '../disk/layout.ts';
-import { debianBoot } from '../distro/debian/boot.ts';
+import { baseDistro, DISTROS } from '../distro/data.ts';
 import type { BootFiles } from '../distro/types.ts';
 import { OsmithError } from '../errors.ts';
-import type { Json, Step, StepInput } from './types.ts';
-
-const LAYOUTS = new Map<string, DiskLayout>(
-  [applianceLayout, desktopLayout, desktopArm64Layout].map((layout) => [layout.name, layout]),
-);
-const BOOT: Record<string, Record<string, BootFiles>> = { debian: debianBoot };
-
-/** Formats that are made of the raw disk. */
-export const CONVERTED = ['raw.gz', 'raw.xz', 'raw.zst', 'qcow2', 'vmdk', 'vdi', 'vhdx'];
+import { diskFormats, LIMITED } from './disk-formats.ts';
+import { memoryIso } from './iso.ts';
+import { fleetOf } from './fleet.ts';
+import { limitsOf, sizeParam } from './limits.ts';
+import { withApps } from './flatpak.ts';
+import { partitionLayout } from './partitions.ts';
+import { splitDirectories } from './split.ts';
+import { isoTools } from './tools.ts';
+import type { Step, StepInput } from './types.ts';
 
 /** Something a build can hand out: the extension of its file, and what makes it. */
 export interface Output {
   extension: string;
   from: StepInput;
+  /** What it holds, where the file is another form of that: the raw disk. */
+  unpacked?: StepInput;
 }
 
 /** The steps of the stage, and the outputs that they can make by format name. */
@@ -28,25 +27,32 @@ export interface Packaged {
   outputs: Map<string, Output>;
   /** What says which commit the system is, where that was made elsewhere. */
   commit?: StepInput;
+  /** What says what was deployed, where a commit was. */
+  deployment?: StepInput;
+  /** The kernel that boots it. */
+  kernel?: StepInput;
 }
+
+/** How one kind of `image.system` is made of a tree. */
+export type PackageMaker = (
+  config: Config,
+  names: { name: string; arch: string },
+  tree: StepInput,
+  tools: { tools?: string },
+  apps?: StepInput,
+) => Packaged;
 
 export function bootFiles(config: Config, arch: string): BootFiles {
-  const distro = config.get('bootstrap', 'distro');
-  const files = BOOT[distro]?.[arch];
+  const { title, boot } = baseDistro(config);
+  const files = boot[arch];
   if (files !== undefined) return files;
-  throw new OsmithError('E_CONFIG', `${distro} cannot be booted on ${arch} yet`, {
+  const known = Object.entries(DISTROS).flatMap(([name, each]) => (arch in each.boot ? [name] : []));
+  throw new OsmithError('E_CONFIG', `${title} cannot be booted on ${arch}`, {
     where: config.where('bootstrap', 'distro'),
-    hint: `Known: ${Object.keys(BOOT).join(', ')} on amd64 and arm64`,
-  });
-}
-
-export function partitionLayout(config: Config): Json {
-  const name = config.get('image', 'layout');
-  const layout = LAYOUTS.get(name);
-  if (layout !== undefined) return layout as unknown as Json;
-  throw new OsmithError('E_CONFIG', `There is no partition layout ${name}`, {
-    where: config.where('image', 'layout'),
-    hint: `Known: ${[...LAYOUTS.keys()].join(', ')}`,
+    hint:
+      known.length > 0
+        ? `On ${arch} these can: ${known.join(', ')}`
+        : `For ${arch} there are root file systems (--product container) and compositions (osmith compose)`,
   });
 }
 
@@ -55,20 +61,21 @@ export function kernelCmdline(config: Config): string {
   return config.list('image', 'cmdline').join(' ');
 }
 
-/** A size option in bytes under the name of a step's parameter, if it has a value. */
-export function sizeParam(config: Config, option: string, param: string): Record<string, Json> {
-  return config.find('image', option)?.trim() ? { [param]: config.size('image', option) } : {};
+/** File systems that can be written to make no sense in memory. */
+function packedFormat(config: Config): string {
+  const format = config.get('image', 'filesystem');
+  if (format !== 'ext4') return format;
+  throw new OsmithError('E_CONFIG', 'A system that runs from memory cannot have an ext4 root file system', {
+    where: config.where('image', 'filesystem'),
+    hint: 'Use squashfs or erofs',
+  });
 }
 
 /** For systems that run from memory. */
-export function packageSteps(
-  config: Config,
-  { name, arch }: { name: string; arch: string },
-  root: StepInput,
-  tools: { tools?: string },
-): Packaged {
+export const packageSteps: PackageMaker = (config, { name, arch }, tree, tools, apps) => {
+  const { steps: stack, tree: root } = withApps(apps, { id: 'package/apps', stage: 'package', base: tree });
   const boot = bootFiles(config, arch);
-  const format = config.get('image', 'filesystem');
+  const format = packedFormat(config);
   const menu = {
     arch,
     cmdline: kernelCmdline(config),
@@ -82,7 +89,12 @@ export function packageSteps(
     Object.fromEntries(names.map((name) => [name, from('boot-files', name)]));
   const system = { ...bootInputs('vmlinuz', 'shim'), initrd: from('initrd', 'initrd') };
   const { vmlinuz, shim, grub, grubnet, mm } = boot;
+  splitDirectories(config);
+  const limit = limitsOf(config, LIMITED);
+  const further = diskFormats({ config, name, step, raw: from('disk', 'raw'), limit });
+  const iso = isoTools(config);
   const steps = [
+    ...stack,
     step('boot-files', 'extract', { files: { vmlinuz, shim, grub, grubnet, mm } }, { root }),
     step(
       'root',
@@ -111,11 +123,17 @@ export function packageSteps(
         ...sizeParam(config, 'esp_size', 'espSize'),
         ...sizeParam(config, 'headroom', 'headroom'),
         ...sizeParam(config, 'max_size', 'maxSize'),
+        fleet: fleetOf(config),
       },
       { ...system, ...bootInputs('grub', 'mm') },
     ),
     step('pxe', 'pxe', { ...menu, grubDir: boot.grubnetDir }, { ...system, ...bootInputs('grubnet') }),
-    ...CONVERTED.map((format) => step(format, 'convert', { format }, { raw: from('disk', 'raw') })),
+    ...further.steps,
+    ...iso.steps,
+    ...memoryIso({
+      ...{ config, arch, grubDir: boot.grubDir, step, limit, tools: iso.tools },
+      ...{ cmdline: menu.cmdline, boot: { ...system, ...bootInputs('grub', 'mm') } },
+    }),
   ];
   const outputs = new Map<string, Output>([
     ['vmlinuz', { extension: 'vmlinuz', from: from('boot-files', 'vmlinuz') }],
@@ -123,10 +141,11 @@ export function packageSteps(
     ['chunks', { extension: 'initrd.chunks', from: from('chunks', 'chunks') }],
     ['raw', { extension: 'raw', from: from('disk', 'raw') }],
     ['pxe', { extension: 'pxe.tar', from: from('pxe', 'file') }],
-    ...CONVERTED.map((name): [string, Output] => [name, { extension: name, from: from(name, 'file') }]),
+    ['iso', { extension: 'iso', from: from('iso', 'file') }],
+    ...further.outputs,
   ]);
-  return { steps, outputs };
-}
+  return { steps, outputs, kernel: from('boot-files', 'vmlinuz') };
+};
 
 /** What `image.formats` asks for. */
 export function chosenOutputs(config: Config, outputs: Map<string, Output>): Output[] {

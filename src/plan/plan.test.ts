@@ -75,7 +75,7 @@ test('an option reaches the steps that it concerns, and no others', () => {
       .filter((id) => id !== 'manifest/config');
   };
   expect(changed('refine.hostname=other')).toEqual(['refine/25-hostname']);
-  expect(changed('image.title=Other')).toEqual(['package/disk', 'package/pxe']);
+  expect(changed('image.title=Other')).toEqual(['package/disk', 'package/pxe', 'manifest/manifest']);
   expect(changed('image.compression_level=1')).toEqual(['package/root']);
   expect(changed('image.max_size=5G')).toEqual(['package/disk']);
   expect(changed('tools.packages_add=less')).toEqual(['init/resolve', 'init/tree']);

@@ -23,9 +23,19 @@ export function keyringInput(config: Config, section: string): Record<string, In
   return path ? { keyring: sourceInput(config.workspace, path) } : {};
 }
 
+/** How the packages of the base system are unpacked, where that is not the usual way. */
+export function packageUnpacking(config: Config, section: string): Params {
+  const scripts = config.find(section, 'scripts') === undefined || config.bool(section, 'scripts');
+  const noExtract = config.list(section, 'no_extract');
+  return { ...(scripts ? {} : { scripts }), ...(noExtract.length === 0 ? {} : { noExtract }) };
+}
+
 export interface RootfsRequest {
   stage: string;
+  /** First part of the steps' ids; default: the stage. */
+  prefix?: string;
   source: Params;
+  unpacking?: Params;
   base: string[];
   extra: string[];
   keyring: Record<string, Input>;
@@ -33,8 +43,9 @@ export interface RootfsRequest {
 }
 
 /** `STAGE/resolve`, `STAGE/fetch` and `STAGE/tree`: the minimum viable system. */
-export function bootstrapSteps({ stage, source, base, extra, keyring, tools }: RootfsRequest): Step[] {
-  const id = (name: string) => `${stage}/${name}`;
+export function bootstrapSteps(request: RootfsRequest): Step[] {
+  const { stage, prefix = stage, source, unpacking, base, extra, keyring, tools } = request;
+  const id = (name: string) => `${prefix}/${name}`;
   const list = { step: id('resolve'), output: 'base' };
   const distro = source['distro']!;
   return [
@@ -46,8 +57,9 @@ export function bootstrapSteps({ stage, source, base, extra, keyring, tools }: R
     { ...{ id: id('fetch'), kind: 'fetch', stage }, params: { distro }, inputs: { list } },
     {
       ...{ id: id('tree'), kind: 'bootstrap', stage, ...tools },
-      params: { ...source, include: base },
+      params: { ...source, ...unpacking, include: base },
       inputs: {
+        ...keyring,
         list,
         sources: { step: id('resolve'), output: 'sources' },
         packages: { step: id('fetch'), output: 'packages' },
@@ -57,15 +69,17 @@ export function bootstrapSteps({ stage, source, base, extra, keyring, tools }: R
 }
 
 /** `STAGE/fetch` and `STAGE/packages`: further packages on the tree that `from/tree` made. */
-export function installSteps(stage: string, from: string, { source, extra, tools }: RootfsRequest): Step[] {
+export function installSteps(stage: string, from: string, request: RootfsRequest): Step[] {
+  const { source, unpacking, extra, keyring, tools } = request;
   const list = { step: `${from}/resolve`, output: 'extra' };
   const distro = source['distro']!;
   return [
     { ...{ id: `${stage}/fetch`, kind: 'fetch', stage }, params: { distro }, inputs: { list } },
     {
       ...{ id: `${stage}/packages`, kind: 'install', stage, ...tools },
-      params: { ...source, packages: extra },
+      params: { ...source, ...unpacking, packages: extra },
       inputs: {
+        ...keyring,
         base: { step: `${from}/tree`, output: 'tree' },
         list,
         packages: { step: `${stage}/fetch`, output: 'packages' },

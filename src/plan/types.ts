@@ -1,5 +1,7 @@
 /** The plan: plain JSON that says which steps make the requested artifacts. Made without I/O other than reading inputs. */
 
+import type { Where } from '../errors.ts';
+
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** A file or directory of the workspace that a step reads; the digest covers contents, names and modes. */
@@ -33,6 +35,10 @@ export interface Step {
   network?: boolean;
   /** Credentials that are handed to it. Their content is no input. */
   credentials?: string[];
+  /** It finds out whether the build can come to its end: it runs every time, before all that does not lead to it. */
+  first?: boolean;
+  /** Where its configuration is written, for errors that are about it. No input. */
+  origins?: Record<string, Where>;
   /** It changes the world outside, which only counts as done as long as nothing else was done there since. */
   outside?: boolean;
 }

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratch } from '../disk/testing.ts';
-import type { Json, Step } from '../plan/types.ts';
+import type { Json, Step, StepInput } from '../plan/types.ts';
 import { executeStep } from '../run/execute.ts';
 import { encodeHeader, FILE, padded, type Entry } from '../run/layer/entry.ts';
 import { openScratch } from '../run/scratch.ts';
-import { addBlob, blobPath, openStore, type Result } from '../run/store.ts';
+import { addBlob, blobPath, openStore, type Result, type Store } from '../run/store.ts';
 
 export const EPOCH = 1_700_000_000;
 
@@ -38,20 +38,39 @@ export interface StepRun {
   /** Host paths of the output files. */
   files: Record<string, string>;
   facts: Record<string, Json>;
+  result: Result;
+  store: Store;
 }
 
-/** Each run has a new store. `seed` is the step's key: equal seeds must give equal outputs. */
+export interface StepOptions {
+  /** The step's key: equal ones must give equal outputs. */
+  seed?: string;
+  /** Absent: a new one. */
+  store?: Store;
+  network?: boolean;
+}
+
+/** A tree, a file, or an output of a step that ran in the same store. */
+export type TestInput = { tree: Buffer } | Buffer | { result: Result; output: string };
+
 export async function runStep(
   kind: string,
   params: Step['params'],
-  inputs: Record<string, { tree: Buffer } | Buffer>,
-  seed = '0'.repeat(64),
+  inputs: Record<string, TestInput>,
+  options: StepOptions = {},
 ): Promise<StepRun> {
+  const { seed = '0'.repeat(64), network = false } = options;
   const dir = scratch();
-  const store = await openStore(join(dir, 'store'));
+  const store = options.store ?? (await openStore(join(dir, 'store')));
   mkdirSync(join(dir, 'new'));
   const results = new Map<string, Result>();
+  const links: Record<string, StepInput> = {};
   for (const [name, input] of Object.entries(inputs)) {
+    links[name] = { step: name, output: 'output' in input ? input.output : 'out' };
+    if ('result' in input) {
+      results.set(name, input.result);
+      continue;
+    }
     const file = join(dir, 'new', name);
     const data = Buffer.isBuffer(input) ? input : input.tree;
     writeFileSync(file, data);
@@ -61,9 +80,8 @@ export async function runStep(
     else made.trees['out'] = { layers: [blob] };
     results.set(name, made);
   }
-  const links = Object.fromEntries(Object.keys(inputs).map((name) => [name, { step: name, output: 'out' }]));
-  const step: Step = { id: kind, kind, stage: 'test', params, inputs: links };
-  const parts = { kind, code: '', params, inputs: {}, tools: 'host', network: false, epoch: EPOCH };
+  const step: Step = { id: kind, kind, stage: 'test', params, inputs: links, network };
+  const parts = { kind, code: '', params, inputs: {}, tools: 'host', network, epoch: EPOCH };
   const opened = await openScratch(store);
   const signal = new AbortController().signal;
   try {
@@ -73,7 +91,8 @@ export async function runStep(
       ...{ plan, step, key: seed, parts, emit: () => {}, again: true },
     });
     const files = Object.entries(result.files).map(([name, { digest }]) => [name, blobPath(store, digest)]);
-    return { files: Object.fromEntries(files) as Record<string, string>, facts: result.facts };
+    const paths = Object.fromEntries(files) as Record<string, string>;
+    return { files: paths, facts: result.facts, result, store };
   } finally {
     await opened.release();
   }

@@ -39,6 +39,8 @@ export interface ExecOptions {
   trees?: Record<string, { tree: Tree; writable?: boolean }>;
   /** Enter the tree mounted here (must be in `trees`) with chroot, with /proc, /sys, /dev, /tmp, /run in place. */
   chroot?: string;
+  /** The tree mounted here gets the same, for a program outside of it that enters it by itself. */
+  system?: string;
   /** Runs a program of another architecture: registers its emulator in the sandbox. */
   arch?: string;
   /** What is not mounted writable cannot be written to; else such changes vanish with the sandbox. */
@@ -79,6 +81,8 @@ export interface StepContext<P> {
   blob(input: string): Blob;
   /** Facts of the step behind an input. */
   facts(input: string): Record<string, Json>;
+  /** Facts of the last result that the step had in a build of this variant: for what people are told, not for results. */
+  before(): Promise<Record<string, Json>>;
   /** Runs a program in the step's sandbox; throws E_TOOL on any other exit code than expected. */
   exec(options: ExecOptions): Promise<ExecResult>;
   /**
@@ -95,6 +99,8 @@ export interface StepContext<P> {
   /** Whether the store holds a file already, intact. */
   has(digest: string, size: number): Promise<boolean>;
   log(line: string): void;
+  /** Tells people of what they should know, though it stops nothing. */
+  warn(text: string): void;
   /** Short text on what is being done, shown live. */
   progress(text: string): void;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { guidBytes } from '../disk/ids.ts';
-import { BIOS_BOOT_TYPE, ESP_TYPE } from '../disk/layouts/appliance.ts';
+import { BIOS_BOOT_TYPE, ESP_TYPE } from '../disk/layouts/types.ts';
 import { findEsp } from './gpt.ts';
 
 /** The first 2 MiB of a disk with partitions of these types, which begin at 1 MiB, 2 MiB and so on. */

@@ -1,7 +1,7 @@
 /** Finds the EFI system partition of a raw disk image (UEFI specification 2.10, 5.3). */
 import { open } from 'node:fs/promises';
 import { guidBytes } from '../disk/ids.ts';
-import { ESP_TYPE } from '../disk/layouts/appliance.ts';
+import { ESP_TYPE } from '../disk/layouts/types.ts';
 import { SECTOR } from '../disk/layout.ts';
 import { OsmithError } from '../errors.ts';
 

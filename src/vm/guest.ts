@@ -55,8 +55,11 @@ export function findResult(text: string, id: number): CommandResult | undefined 
   return match === null ? undefined : { output: match[1]!.replace(/\n$/, ''), exitCode: Number(match[2]) };
 }
 
-/** Logs in at the console's prompt. `pause` is how often a shell that may still be starting is called. */
-async function logIn(vm: Vm, { user, password }: Login, signal: AbortSignal, pause = 1500): Promise<void> {
+/** How often a shell that may still be starting is called. Milliseconds. */
+const PAUSE = 1500;
+
+/** Logs in at the console's prompt. */
+async function logIn(vm: Vm, { user, password }: Login, signal: AbortSignal): Promise<void> {
   const { serial } = vm;
   const failed = (what: string) =>
     new OsmithError('E_BOOT', `The system is up, but ${what}`, {
@@ -69,15 +72,23 @@ async function logIn(vm: Vm, { user, password }: Login, signal: AbortSignal, pau
     throw failed('it does not ask for a password');
   }
   serial.send(`${password}\n`);
-  // What is typed while the password is checked may be thrown away: call until somebody answers.
+  const answer = await callShell(serial, signal);
+  if (answer === 'refused') throw failed('it does not accept the one-time password');
+  if (answer === 'silent') throw failed('no shell answers on its console');
+}
+
+/** What is typed while a password is checked may be thrown away: calls until somebody answers, then makes it ready. */
+async function callShell(serial: Serial, signal: AbortSignal): Promise<'ready' | 'refused' | 'silent'> {
   for (let attempt = 0; attempt < 40; attempt++) {
-    const answer = await serial.expect(/Login incorrect|@READY\n/, { timeout: pause, signal });
-    if (answer.type === 'found' && answer.value[0].startsWith('@READY')) return setUp(serial, signal);
-    if (answer.type === 'found') throw failed('it does not accept the one-time password');
+    const answer = await serial.expect(/Login incorrect|@READY\n/, { timeout: PAUSE, signal });
     if (answer.type === 'closed') break;
-    serial.send(`printf '@%s\\n' READY\n`);
+    if (answer.type === 'timeout') serial.send(`printf '@%s\\n' READY\n`);
+    else if (answer.value[0].startsWith('@READY')) {
+      await setUp(serial, signal);
+      return 'ready';
+    } else return 'refused';
   }
-  throw failed('no shell answers on its console');
+  return 'silent';
 }
 
 async function setUp(serial: Serial, signal: AbortSignal): Promise<void> {
@@ -89,6 +100,20 @@ async function setUp(serial: Serial, signal: AbortSignal): Promise<void> {
 /** Logs in to a system that is up. */
 export async function openGuest(vm: Vm, login: Login, signal: AbortSignal): Promise<Guest> {
   await logIn(vm, login, signal);
+  return guestShell(vm, signal);
+}
+
+/** For a console on which a shell runs without a login. */
+export async function openShell(vm: Vm, signal: AbortSignal): Promise<Guest> {
+  if ((await callShell(vm.serial, signal)) === 'ready') return guestShell(vm, signal);
+  throw new OsmithError('E_BOOT', 'No shell answers on the console', {
+    hint: 'The service getty with INSECURE=true runs one',
+    tail: consoleTail(vm),
+    log: vm.log,
+  });
+}
+
+function guestShell(vm: Vm, signal: AbortSignal): Guest {
   let lastId = 0;
   const { serial } = vm;
   return {

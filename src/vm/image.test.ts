@@ -37,6 +37,13 @@ describe('openImage', () => {
     expect(() => artifact(image, 'vmlinuz')).toThrow('has no .vmlinuz artifact');
   });
 
+  it('knows a composed one by the images that it was made of', async () => {
+    await build({}, { inputs: { sources: {} } });
+    expect((await openImage(dir)).composed).toBe(false);
+    await build({}, { inputs: { images: {} } });
+    expect((await openImage(dir)).composed).toBe(true);
+  });
+
   it.each<[string, () => Promise<void>, string]>([
     ['nothing was built', async () => {}, 'There is no built image in'],
     ['a manifest is broken', () => writeFile(join(dir, 'manifest.json'), '{'), 'is not a manifest'],

@@ -9,6 +9,7 @@ const manifestSchema = z.object({
   name: z.string(),
   arch: z.enum(ARCHES),
   artifacts: z.array(z.object({ name: z.string(), size: z.number(), sha256: z.string() })),
+  inputs: z.object({ images: z.unknown().optional() }).optional(),
 });
 
 export interface Image {
@@ -17,6 +18,8 @@ export interface Image {
   arch: Arch;
   /** File names. */
   artifacts: string[];
+  /** Made of OCI images: its own services say who may log in. */
+  composed: boolean;
 }
 
 const BUILD_FIRST = '`osmith build` makes one; --out DIR says where it is';
@@ -44,7 +47,8 @@ export async function openImage(dir: string): Promise<Image> {
     );
   }
   const artifacts = manifest.artifacts.map(({ name }) => name);
-  return { dir, name: manifest.name, arch: manifest.arch, artifacts };
+  const composed = manifest.inputs?.images !== undefined;
+  return { dir, name: manifest.name, arch: manifest.arch, artifacts, composed };
 }
 
 function parse(text: string, file: string): z.infer<typeof manifestSchema> {

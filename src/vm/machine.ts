@@ -4,8 +4,14 @@ import { firmwareFiles, type Arch, type Firmware } from './firmware.ts';
 /** What executes the guest's code: the processor through the kernel, or QEMU's own emulation. */
 export type Accel = 'kvm' | 'tcg';
 
+/** Removable media. */
+export const MEDIA = ['cd', 'usb'] as const;
+export type Medium = (typeof MEDIA)[number];
+
 export interface Disk {
   file: string;
+  /** What the guest takes it for; absent: a virtio disk. */
+  medium?: Medium | undefined;
   format: 'raw' | 'qcow2';
   /** Keeps what the guest writes. Otherwise it goes to a temporary file and `file` is never changed. */
   writable?: boolean;
@@ -110,7 +116,21 @@ function firmwareArgs({ arch, firmware, smm, kernel }: Machine): string[] {
 }
 
 /** Disks come after network cards that boot, in the order given. */
-function diskArgs({ file, format, writable, disposable, serial }: Disk, index: number): string[] {
+/** CD drives hang on AHCI where the board has it, else on virtio's SCSI. */
+function mediumArgs({ file, medium, writable }: Disk, index: number, arch: Arch): string[] {
+  const mode = writable === true ? 'cache=unsafe' : 'readonly=on';
+  const drive = `if=none,id=disk${index},format=raw,${mode},file=${value(file)}`;
+  const place = `drive=disk${index},bootindex=${index + 10}`;
+  if (medium === 'usb')
+    return ['-drive', drive, '-device', 'qemu-xhci', '-device', `usb-storage,removable=on,${place}`];
+  const cd = ['-drive', `${drive},media=cdrom`];
+  if (arch === 'amd64') return [...cd, '-device', `ide-cd,${place}`];
+  return [...cd, '-device', 'virtio-scsi-pci', '-device', `scsi-cd,${place}`];
+}
+
+function diskArgs(disk: Disk, index: number, arch: Arch): string[] {
+  if (disk.medium !== undefined) return mediumArgs(disk, index, arch);
+  const { file, format, writable, disposable, serial } = disk;
   const drive = `if=none,id=disk${index},format=${format},snapshot=${writable ? 'off' : 'on'}`;
   const device = `virtio-blk-pci,drive=disk${index},bootindex=${index + 10}`;
   return [
@@ -159,7 +179,7 @@ export function machineArgv(machine: Machine): string[] {
     ...boardArgs(machine),
     ...['-m', String(machine.memory), '-smp', String(machine.cpus)],
     ...firmwareArgs(machine),
-    ...machine.disks.flatMap(diskArgs),
+    ...machine.disks.flatMap((disk, index) => diskArgs(disk, index, machine.arch)),
     ...machine.nics.flatMap(nicArgs),
     ...['-device', 'virtio-rng-pci'],
     ...(machine.clock === undefined ? [] : ['-rtc', `base=${machine.clock}`]),

@@ -1,8 +1,12 @@
 /** The tools of virtual machines out of the VM tools tree: made when first needed, run in the engine's sandbox. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { defaultStoreDir } from '../env.ts';
 import { vmToolsPlan } from '../plan/tools.ts';
+import type { Plan } from '../plan/types.ts';
 import type { Emit } from '../report/events.ts';
+import { isForeign } from '../run/emulation.ts';
 import { startSandbox, type Bind, type SandboxSpec } from '../run/sandbox.ts';
 import { runPlan } from '../run/scheduler.ts';
 import { cleanStale, openScratch } from '../run/scratch.ts';
@@ -20,13 +24,35 @@ export function binds({ read = [], write = [], kvm = false }: ToolOptions): Bind
   return [...files.sort((a, b) => a.to.length - b.to.length), ...device];
 }
 
+const SYSTEM = '/system';
+
+/** Of a program that runs in a system of its own: nothing else of the sandbox is visible there. */
+async function entering(
+  inside: string,
+  options: ToolOptions,
+  scratch: string,
+): Promise<Pick<SandboxSpec, 'binds' | 'chroot' | 'cwd' | 'arch'>> {
+  const nothing = join(scratch, 'nothing');
+  await mkdir(nothing, { recursive: true });
+  const system: Bind[] = [
+    { from: inside, to: SYSTEM, writable: true },
+    { from: nothing, to: '/work' },
+  ];
+  const { arch } = options;
+  return {
+    ...{ binds: [...binds(options), ...system], chroot: SYSTEM, cwd: '/' },
+    ...(arch !== undefined && isForeign(arch) ? { arch } : {}),
+  };
+}
+
 /** Programs of a root made of these layers, or of the host's own, each in a sandbox. */
 export function sandboxTools(store: Store, root: SandboxSpec['root'], scratch: string): Tools {
   return {
-    start: (argv, options = {}) =>
+    start: async (argv, options = {}) =>
       startSandbox(
         {
           ...{ store: store.dir, root, argv, binds: binds(options), network: options.network === true },
+          ...(options.inside === undefined ? {} : await entering(options.inside, options, scratch)),
           ...(options.env === undefined ? {} : { env: options.env }),
           ...(options.stdio === undefined ? {} : { stdio: options.stdio }),
         },
@@ -41,13 +67,20 @@ export interface OpenTools {
   close: () => Promise<void>;
 }
 
-/** Makes the VM tools tree if need be; with `[tools] mode = host`, the host's own programs are taken. */
-export async function openVmTools(
-  config: Config,
-  { emit, signal }: { emit: Emit; signal: AbortSignal },
-): Promise<OpenTools> {
+interface Running {
+  emit: Emit;
+  signal: AbortSignal;
+}
+
+/** The tools of virtual machines. */
+export function openVmTools(config: Config, running: Running): Promise<OpenTools> {
+  return openTools(config, vmToolsPlan(config), running);
+}
+
+/** Makes the plan's tools tree if need be; with `[tools] mode = host`, the host's own programs are taken. */
+export async function openTools(config: Config, wanted: Plan, { emit, signal }: Running): Promise<OpenTools> {
   const store = await openStore(defaultStoreDir());
-  const plan = config.get('tools', 'mode') === 'host' ? undefined : vmToolsPlan(config);
+  const plan = config.get('tools', 'mode') === 'host' ? undefined : wanted;
   const results = plan && (await runPlan(plan, { store, workspace: config.workspace, emit, signal }));
   const scratch = await openScratch(store);
   const close = async () => {

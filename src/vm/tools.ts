@@ -12,6 +12,10 @@ export interface ToolOptions {
   network?: boolean;
   /** Gives access to /dev/kvm. */
   kvm?: boolean;
+  /** A directory with a system that becomes the program's root, and that it may change. */
+  inside?: string;
+  /** Architecture of the programs there. */
+  arch?: string;
   stdio?: StdioOptions;
 }
 

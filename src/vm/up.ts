@@ -5,8 +5,8 @@ import { diagnose, finalFailure, type BootPart, type Ending } from './diagnose.t
 import { pressPower } from './qmp.ts';
 import type { Vm } from './vm.ts';
 
-/** agetty's prompt; a message of the kernel may have come in between host name and prompt. */
-const LOGIN_PROMPT = /^(?:\S+ )?login: ?/m;
+/** The prompt of a getty, between whose parts a message of the kernel may have come; or a shell's that asks for no login. */
+const LOGIN_PROMPT = /^(?:\S+ )?login: ?|^~ # $/m;
 
 /** The console's last lines, without the empty ones. */
 export function consoleTail(vm: Vm, lines = 15): string[] {

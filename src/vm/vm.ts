@@ -4,7 +4,6 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
 import { now, tempDir } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import { usesSmm, type Arch, type Firmware } from './firmware.ts';
@@ -76,6 +75,7 @@ async function acceptOne(path: string): Promise<{ connection: Promise<Socket>; c
 
 /** Makes the named pipes of a serial line and opens our ends. A pipe's reader sees its end when QEMU is gone. */
 async function openLine(path: string): Promise<SerialLine> {
+  const { execa } = await import('execa');
   await execa('mkfifo', ['-m', '600', `${path}.in`, `${path}.out`]);
   const { O_RDONLY, O_RDWR, O_NONBLOCK } = constants;
   const output = openSync(`${path}.out`, O_RDONLY | O_NONBLOCK);

@@ -24,8 +24,8 @@ export interface Machine {
 /** Seconds; emulated, beside other work. */
 const UP = 900;
 
-/** Boots a raw disk, which stays as it is. */
-export async function bootMachine(disk: string, firmware: Firmware, log: string): Promise<Machine> {
+/** Boots the first of these raw disks, which stay as they are. */
+export async function bootMachine(files: string[], firmware: Firmware, log: string): Promise<Machine> {
   const { signal } = new AbortController();
   const config = loadConfig({ workspace: join(REPO, 'workspace'), attributes: {}, set: [] });
   const { tools, close } = await openVmTools(config, { emit: () => {}, signal });
@@ -35,7 +35,7 @@ export async function bootMachine(disk: string, firmware: Firmware, log: string)
   const spec = { arch: 'amd64', firmware, accel, canSmm, memory: 2048, cpus: 2, login } as const;
   const vm = await startVm(
     tools,
-    { ...spec, disks: [{ file: disk, format: 'raw' }], nics: [{}], outside: true },
+    { ...spec, disks: files.map((file) => ({ file, format: 'raw' })), nics: [{}], outside: true },
     log,
     signal,
   );

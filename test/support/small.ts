@@ -165,10 +165,10 @@ export function mirrorOf({ store }: Small): string {
   return sources.match(/^deb\s+(?:\[.*?\]\s+)?(\S+)/m)![1]!.replace(/\/$/, '');
 }
 
-/** A step's result in the last build, and the file that holds it. */
-export function lastResult(store: string, step: string): { file: string; result: Result } {
+/** A step's result in the last build, and the file that holds it. `variant`: in a store that has builds of several. */
+export function lastResult(store: string, step: string, variant?: string): { file: string; result: Result } {
   const last = join(store, 'last');
-  const record = join(last, readdirSync(last)[0]!, `${step.replace('/', '_')}.json`);
+  const record = join(last, variant ?? readdirSync(last)[0]!, `${step.replace('/', '_')}.json`);
   const { key } = JSON.parse(readFileSync(record, 'utf8')) as { key: string };
   const file = join(store, 'results', `${key}.json`);
   return { file, ...(JSON.parse(readFileSync(file, 'utf8')) as { result: Result }) };

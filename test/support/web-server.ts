@@ -1,8 +1,9 @@
 /** A web server on the loopback with the files of a directory, which can be made to fail. */
-import { createReadStream, statSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { open } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 
 export interface WebServer {
   port: number;
@@ -16,13 +17,15 @@ export interface WebServer {
   close: () => Promise<void>;
 }
 
-export async function serve(root: string): Promise<WebServer> {
-  const server = createServer((request, response) => {
+/** `port`: one that was free before; else any. */
+export async function serve(root: string, port = 0): Promise<WebServer> {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const path = normalize(decodeURIComponent(new URL(request.url!, 'http://x').pathname));
     state.requests.push(path);
-    const file = join(state.root, path);
-    const found = statSync(file, { throwIfNoEntry: false });
-    if (found === undefined || !found.isFile()) {
+    // Opened once, as web servers do: another file may take the name at any time.
+    await using file = await open(join(state.root, path)).catch(() => undefined);
+    const found = await file?.stat();
+    if (file === undefined || found?.isFile() !== true) {
       response.writeHead(404).end();
       return;
     }
@@ -32,13 +35,16 @@ export async function serve(root: string): Promise<WebServer> {
       response.write(Buffer.alloc(Math.min(found.size, 10)), () => response.destroy());
       return;
     }
-    createReadStream(file).pipe(response);
+    await pipeline(file.createReadStream({ autoClose: false }), response);
+  };
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const address = server.address() as AddressInfo;
   const state: WebServer = {
-    port,
-    url: `http://127.0.0.1:${port}`,
+    port: address.port,
+    url: `http://127.0.0.1:${address.port}`,
     root,
     requests: [],
     cutAfter: undefined,

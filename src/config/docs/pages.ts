@@ -103,6 +103,9 @@ const TYPE_NAMES = {
   size: 'size, such as `512M` or `2G`',
   url: 'URL',
   list: 'list: `NAME_add` and `NAME_del` of all files count',
+  timezone: 'time zone',
+  locale: 'locale',
+  locales: 'list of locales: `NAME_add` and `NAME_del` of all files count',
 };
 
 function typeText({ type, values, option }: Rule): string {

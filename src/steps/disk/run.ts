@@ -1,47 +1,26 @@
-/** Makes a bootable raw disk image: partition table, EFI system partition with the boot loaders, and the system. */
-import { truncate, writeFile } from 'node:fs/promises';
+/** Makes a raw disk image: partition table, EFI system partition with the boot loaders, and what else the layout names. */
+import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { isSafeCmdline } from '../../disk/boot-slots.ts';
-import { diskGrubConfig } from '../../disk/grub-config.ts';
-import { ostreeGrubConfig } from '../../disk/grub-ostree.ts';
-import { layoutSchema, MIB, place, type Placed, type Placement } from '../../disk/layout.ts';
+import { checkFleet, needFact, type Need } from '../../disk/fleet.ts';
+import { writeFatVolume } from '../../disk/fat-volume.ts';
+import { hybridEntries, MBR_ENTRIES } from '../../disk/hybrid-mbr.ts';
+import { seededId32 } from '../../disk/ids.ts';
+import { MIB, place, type Placement } from '../../disk/layout.ts';
 import { fatBytes } from '../../disk/mkfs-vfat.ts';
-import { sfdiskArgv, sfdiskScript } from '../../disk/sfdisk.ts';
+import { GROW_MARK, sfdiskArgv, sfdiskScript } from '../../disk/sfdisk.ts';
+import { checkLimit, largestOf, partsFact, partsOf, type Part } from '../../disk/size-limit.ts';
 import { OsmithError } from '../../errors.ts';
+import type { Json } from '../../plan/types.ts';
 import { defineStep, type StepContext } from '../types.ts';
-import { installBiosGrub } from './bios.ts';
-import { loaderFiles, SLOT_DIRECTORIES, slotFiles, writeEsp, type EspFile } from './esp.ts';
+import { installBiosGrub, type CorePlace, type PlacedFile } from './bios.ts';
+import { espContents, type EspFile } from './esp.ts';
+import { params, type Params } from './params.ts';
+import { writeSlotRecord } from './slot-record.ts';
 
-const params = z.strictObject({
-  layout: layoutSchema,
-  arch: z.enum(['amd64', 'arm64']),
-  /**
-   * Where the system is: `slots`, kernel and initrd in a slot on the ESP; `ostree`, in the deployments of the root file
-   * system that is the input `root`.
-   */
-  system: z.enum(['slots', 'ostree']).default('slots'),
-  /** Name of the build, which updates are for. */
-  name: z.string(),
-  /** Kernel command line. */
-  cmdline: z.string().refine(isSafeCmdline, 'has characters that end a command of GRUB, or an open quote'),
-  /** What the boot menu shows. */
-  title: z.string(),
-  /** Label of the EFI system partition's file system: FAT allows 11 characters. */
-  label: z.string().regex(/^[A-Z0-9_-]{1,11}$/, 'must be 1 to 11 of A-Z 0-9 _ -'),
-  /** Directory on the ESP in which the signed GRUB looks for grub.cfg. */
-  grubDir: z.string().default('EFI/debian'),
-  /** Size of the ESP in bytes, in place of the layout's rule. */
-  espSize: z.int().positive().optional(),
-  /** Free bytes on the ESP, in place of the layout's. */
-  headroom: z.int().nonnegative().optional(),
-  /** Limit for the whole image in bytes. */
-  maxSize: z.int().positive().optional(),
-  /** Boot on BIOS machines too (amd64 only). */
-  bios: z.boolean(),
-});
+type Context = StepContext<Params>;
 
-type Params = z.infer<typeof params>;
+/** Blob of this name: GRUB's core. */
+const BIOS_GRUB = 'bios-grub';
 
 /** The layout with the sizes that the configuration sets. */
 function withSizes({ layout, espSize, headroom }: Params): Params['layout'] {
@@ -54,69 +33,135 @@ function withSizes({ layout, espSize, headroom }: Params): Params['layout'] {
   return { ...layout, partitions };
 }
 
-/** The image of the root file system, where the layout has a place for it. */
-async function writeRoot(context: StepContext<unknown>, { start }: Placed): Promise<void> {
+/** Bytes of what goes into each partition. */
+function contentSizes(context: Context, espBytes: number): Record<string, number> {
+  const sizes = context.params.layout.partitions.map(({ name, contents }): [string, number] => {
+    if (contents === 'image') return [name, context.blob(name).size];
+    return [name, contents === 'esp' ? espBytes : 0];
+  });
+  return Object.fromEntries(sizes);
+}
+
+/** Throws E_TOO_LARGE for an image that its partition cannot hold: what is in it says what to leave out. */
+function checkContents(context: Context): void {
+  for (const { name, size, contents } of context.params.layout.partitions) {
+    if (contents !== 'image' || !('bytes' in size)) continue;
+    const what = `The image for the partition ${name}`;
+    checkLimit(what, context.blob(name).size, size.bytes, partsOf(context.facts(name)));
+  }
+}
+
+/** Copies an input to its place; holes stay holes. */
+async function writeInput(context: Context, input: string, start: number): Promise<void> {
   const where = [`of=disk.raw`, `seek=${start}`, 'oflag=seek_bytes', 'conv=notrunc,sparse'];
-  await context.exec({ argv: ['dd', 'if=/in/root', `bs=${MIB}`, 'status=none', ...where] });
+  await context.exec({ argv: ['dd', `if=/in/${input}`, `bs=${MIB}`, 'status=none', ...where] });
 }
 
-function grubConfig(context: StepContext<Params>): string {
-  const { system, title } = context.params;
-  if (system === 'slots') return diskGrubConfig(title);
-  const { uuid } = context.facts('root');
-  if (typeof uuid === 'string') return ostreeGrubConfig(title, uuid);
-  throw new OsmithError('E_INTERNAL', 'The root file system does not say its UUID');
+async function writeBlobs(context: Context): Promise<PlacedFile[]> {
+  const placed: PlacedFile[] = [];
+  for (const { input, start, max } of context.params.layout.blobs) {
+    if (input === BIOS_GRUB) continue;
+    const { size } = context.blob(input);
+    if (size > max) throw new OsmithError('E_TOO_LARGE', `${input} has ${size} bytes, its place ${max}`);
+    await writeInput(context, input, start);
+    placed.push({ file: input, start, size });
+  }
+  return placed;
 }
 
-function mebibytes(bytes: number): string {
-  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
+/** Where GRUB's core for BIOS machines goes, if it goes anywhere. */
+function corePlace({ layout, bios }: Params, { partitions }: Placement): CorePlace | undefined {
+  if (!bios) return undefined;
+  const partition = partitions.find(({ spec }) => spec.contents === 'bios-grub');
+  if (partition !== undefined) return { start: partition.start, max: partition.size };
+  return layout.blobs.find(({ input }) => input === BIOS_GRUB);
 }
 
-function checkSize(placement: Placement, files: readonly EspFile[], limit: number | undefined): void {
-  if (limit === undefined || placement.total <= limit) return;
-  const largest = files.toSorted((a, b) => b.size - a.size).slice(0, 3);
-  const contents = largest.map(({ target, size }) => `${target} ${mebibytes(size)}`).join(', ');
-  throw new OsmithError(
-    'E_TOO_LARGE',
-    `The disk needs ${mebibytes(placement.total)}, the limit is ${mebibytes(limit)}; largest: ${contents}`,
-    { hint: 'Install less, exclude files from the image, leave less headroom, or raise the limit' },
-  );
+async function patchDisk(context: Context, data: Buffer, at: number): Promise<void> {
+  const disk = await open(join(context.work, 'disk.raw'), 'r+');
+  await disk.write(data, 0, data.length, at);
+  await disk.close();
+}
+
+/** What the table itself cannot say in a DOS table. */
+async function markGrowth(context: Context, { table, partitions }: Placement): Promise<void> {
+  if (table !== 'dos' || !partitions.some(({ spec }) => spec.grows)) return;
+  await patchDisk(context, Buffer.of(GROW_MARK.byte), GROW_MARK.at);
+}
+
+/** sfdisk writes an MBR that only protects. */
+async function writeHybridMbr(context: Context, placement: Placement): Promise<void> {
+  const entries = hybridEntries(placement);
+  if (entries !== undefined) await patchDisk(context, entries, MBR_ENTRIES);
+}
+
+/** Where the root file system is, for those who mount it out of the image. */
+function rootFact({ partitions }: Placement): Record<string, Json> {
+  const root = partitions.find(({ spec }) => spec.name === 'root');
+  return root === undefined ? {} : { root: { start: root.start, size: root.size } };
+}
+
+/** What fills the disk: the trees behind file systems say more than their images. */
+function largest(context: Context, files: readonly { target: string; size: number }[]): Part[] {
+  const images = context.params.layout.partitions.filter(({ contents }) => contents === 'image');
+  const inside = largestOf(images.flatMap(({ name }) => partsOf(context.facts(name))));
+  return inside.length > 0 ? inside : largestOf(files.map(({ target, size }) => ({ path: target, size })));
+}
+
+/** Room for an update: where slots are files, those of the other slot lie beside those that run. */
+function needOf(context: Context, files: readonly EspFile[]): Need {
+  const { slot, system } = context.params;
+  const other = system === 'slots' ? ['vmlinuz', 'initrd'].map((input) => context.blob(input).size) : [];
+  return {
+    slot: slot === undefined ? undefined : context.blob(slot).size,
+    esp: fatBytes([...files.map(({ size }) => size), ...other]),
+  };
 }
 
 export default defineStep<Params>({
   kind: 'disk',
-  summary: ({ title, bios }) => `Make the disk image of ${title} (UEFI${bios ? ' and BIOS' : ''})`,
+  summary: ({ title, layout, bios }) =>
+    `Make the disk image of ${title || layout.name} (UEFI${bios ? ' and BIOS' : ''})`,
   params,
   async run(context) {
-    const { arch, system, name, cmdline, label, grubDir, maxSize, bios } = context.params;
+    const { arch, label, grubDir, size: wanted, maxSize = wanted, bios } = context.params;
     if (bios && arch !== 'amd64')
       throw new OsmithError('E_STEP', `${arch} machines have no BIOS: set bios to false`);
-    await writeFile(join(context.work, 'grub.cfg'), grubConfig(context));
-    const loaders = await loaderFiles(context, arch, grubDir);
-    const files =
-      system === 'slots' ? [...loaders, ...(await slotFiles(context, { name, cmdline }))] : loaders;
+    const { files, directories, loaders } = await espContents(context);
     const layout = withSizes(context.params);
-    const needed = fatBytes(files.map(({ size }) => size));
-    const esp = layout.partitions.find(({ contents }) => contents === 'esp');
-    const root = layout.partitions.find(({ contents }) => contents === 'root');
-    const contents = {
-      ...(esp === undefined ? {} : { [esp.name]: needed }),
-      ...(root === undefined ? {} : { [root.name]: context.blob('root').size }),
-    };
-    const placement = place(layout, contents, bios);
-    checkSize(placement, files, maxSize);
+    checkContents(context);
+    const placement = place(layout, contentSizes(context, fatBytes(files.map(({ size }) => size))), bios);
+    const parts = largest(context, files);
+    const need = needOf(context, files);
+    checkFleet(context.params.fleet, need, parts, await context.before());
+    checkLimit('The disk image', placement.total, maxSize, parts);
     await writeFile(join(context.work, 'disk.raw'), '');
-    await truncate(join(context.work, 'disk.raw'), placement.total);
+    await truncate(join(context.work, 'disk.raw'), wanted ?? placement.total);
     await context.exec({ argv: sfdiskArgv('disk.raw'), stdin: sfdiskScript(placement, context.seed) });
-    const espPlace = placement.partitions.find(({ spec }) => spec.contents === 'esp');
-    if (espPlace !== undefined)
-      await writeEsp(context, espPlace, label, files, system === 'slots' ? SLOT_DIRECTORIES : []);
-    const rootPlace = placement.partitions.find(({ spec }) => spec.contents === 'root');
-    if (rootPlace !== undefined) await writeRoot(context, rootPlace);
-    const biosPlace = placement.partitions.find(({ spec }) => spec.contents === 'bios-grub');
-    if (biosPlace !== undefined && espPlace !== undefined) {
-      await installBiosGrub(context, biosPlace, espPlace.number, grubDir);
+    const esp = placement.partitions.find(({ spec }) => spec.contents === 'esp');
+    for (const { spec, start, size } of placement.partitions) {
+      if (spec.contents === 'image') {
+        await writeInput(context, spec.name, start);
+        await writeSlotRecord(context, spec, start + size, size);
+      }
+      if (spec.contents !== 'esp' && spec.contents !== 'fat') continue;
+      const id = seededId32(context.seed, `fat/${spec.name}`);
+      const volume = { disk: 'disk.raw', start, size, id, label: spec.label ?? label };
+      if (spec.contents === 'esp') await writeFatVolume(context, volume, files, directories);
+      else await writeFatVolume(context, volume, []);
     }
-    return { files: { raw: 'disk.raw' } };
+    const placed = await writeBlobs(context);
+    const core = corePlace(context.params, placement);
+    if (core !== undefined && esp !== undefined) {
+      const scheme = placement.table === 'gpt' ? 'gpt' : 'msdos';
+      placed.push(...(await installBiosGrub(context, core, `${scheme}${esp.number}`, grubDir)));
+    }
+    await writeHybridMbr(context, placement);
+    await markGrowth(context, placement);
+    const boot = { esp: esp?.start ?? null, loaders, placed: placed.map((file) => ({ ...file })) };
+    return {
+      files: { raw: 'disk.raw' },
+      facts: { ...partsFact(parts), ...needFact(need), ...rootFact(placement), boot },
+    };
   },
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { HARD_LINK } from '../../run/layer/entry.ts';
+import { blobPath } from '../../run/store.ts';
 import { runStep, treeOf } from '../testing.ts';
 
 const root = treeOf([
@@ -17,6 +18,32 @@ describe('extract', () => {
     const contents = Object.entries(files).map(([name, file]) => [name, readFileSync(file, 'utf8')]);
     expect(Object.fromEntries(contents)).toEqual({ vmlinuz: 'kernel', shim: 'shim', again: 'shim' });
     expect(facts).toEqual({ kernelVersion: '6.12.1-amd64' });
+  });
+
+  it('hands out sets under the files’ names, and refuses two of one name', async () => {
+    const { result, store } = await runStep(
+      'extract',
+      { files: {}, sets: { all: ['boot/*', 'usr/shim.*'] } },
+      { root },
+    );
+    const digests = result.sets['all']!;
+    const texts = Object.entries(digests).map(([name, { digest }]) => [
+      name,
+      readFileSync(blobPath(store, digest), 'utf8'),
+    ]);
+    expect(Object.fromEntries(texts)).toEqual({
+      ...{ 'config-6.12.1-amd64': 'config', 'vmlinuz-6.12.1-amd64': 'kernel', 'shim.signed': 'shim' },
+    });
+    const twice = treeOf([
+      { path: 'a/start.elf', content: '1' },
+      { path: 'b/start.elf', content: '2' },
+    ]);
+    await expect(
+      runStep('extract', { files: {}, sets: { all: ['*/start.elf'] } }, { root: twice }),
+    ).rejects.toThrow('The tree has several files start.elf (for all)');
+    await expect(
+      runStep('extract', { files: {}, sets: { all: ['a/*', 'c/*'] } }, { root: twice }),
+    ).rejects.toThrow('The tree has no file /c/* (for all)');
   });
 
   it('names what is missing, and all that match when it must be one', async () => {

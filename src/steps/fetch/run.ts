@@ -62,9 +62,9 @@ export default defineStep<Params>({
     const distro = await loadDistro(context.params.distro);
     const list = packageList.parse(JSON.parse(await readFile(context.path('list'), 'utf8')));
     const packages = await fetchAll(context, list.packages);
-    const dates = Object.values(packages).map((blob) =>
-      distro.packageDate(blobPath({ dir: context.store }, blob.digest)),
-    );
+    const dates = list.packages.map(async ({ sha256, date }) => {
+      return date ?? (await distro.packageDate?.(blobPath({ dir: context.store }, sha256))) ?? 0;
+    });
     return { sets: { packages }, epoch: Math.max(0, ...(await Promise.all(dates))) };
   },
 });

@@ -40,6 +40,39 @@ describeWith(['mksquashfs', 'unsquashfs'], 'a squashfs root image', () => {
   });
 });
 
+describeWith(['mkfs.vfat', 'fsck.vfat', 'mcopy', 'mtype', 'mdir'], 'a FAT file system', () => {
+  it.each([0, 60 * 2 ** 20])(
+    'with %i bytes of room has the tree’s files, is sound, and the same bits again',
+    async (headroom) => {
+      const files = treeOf([
+        { path: 'server', content: 'zedcloud' },
+        { path: 'deep', type: DIRECTORY, mode: 0o755 },
+        { path: 'deep/file', content: 'content' },
+        { path: 'empty', type: DIRECTORY, mode: 0o755 },
+      ]);
+      const vfat = { format: 'vfat', label: 'CONFIG', headroom };
+      const made = await runStep('filesystem', vfat, { root: files });
+      const image = made.files['image']!;
+      expect(run(['fsck.vfat', '-n', image])).toMatchObject({ status: 0 });
+      expect(run(['mtype', '-i', image, '::deep/file']).stdout).toBe('content');
+      expect(run(['mdir', '-b', '-i', image, '::']).stdout.split('\n').sort()).toEqual([
+        '',
+        '::/deep/',
+        '::/empty/',
+        '::/server',
+      ]);
+      expect(sameFiles(made, await runStep('filesystem', vfat, { root: files }))).toBe(true);
+    },
+  );
+
+  it('is refused for what FAT cannot hold', async () => {
+    const link = treeOf([{ path: 'link', type: SYMLINK, mode: 0o777, link: 'x' }]);
+    await expect(
+      runStep('filesystem', { format: 'vfat', label: 'X', headroom: 0 }, { root: link }),
+    ).rejects.toThrow(/cannot hold \/link/);
+  });
+});
+
 describeWith(['mksquashfs', 'unsquashfs', 'python3'], 'capabilities in the image', () => {
   // Only root may write them to a directory.
   it.skipIf(process.getuid?.() !== 0)('come out as they went in', async () => {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { loadDistro } from '../../distro/registry.ts';
-import { packageList, source } from '../../distro/types.ts';
+import { packageList, source, unpacking } from '../../distro/types.ts';
 import { defineStep } from '../types.ts';
 
-const params = z.strictObject({ ...source, packages: z.array(z.string()) });
+const params = z.strictObject({ ...source, ...unpacking, packages: z.array(z.string()) });
 
 export default defineStep<z.infer<typeof params>>({
   kind: 'install',

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadDistro } from '../../distro/registry.ts';
@@ -13,10 +13,7 @@ export default defineStep<z.infer<typeof params>>({
   params,
   async run(context) {
     const distro = await loadDistro(context.params.distro);
-    const extract = ['tar', '-x', '-C', '/work', '--no-same-owner', '-f', '-', '--', ...distro.databaseFiles];
-    const files = context.flatten(context.tree('root'), (path) => distro.databaseFiles.includes(path));
-    await context.exec({ argv: extract, stdin: files });
-    const packages = await distro.inventory((path) => readFile(join(context.work, path), 'utf8'));
+    const packages = await distro.inventory(context, context.tree('root'));
     await writeFile(join(context.work, 'packages.json'), `${JSON.stringify(packages)}\n`);
     return { files: { packages: 'packages.json' } };
   },

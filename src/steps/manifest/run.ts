@@ -6,17 +6,34 @@ import type { Fragments } from '../hook/fragments.ts';
 import { defineStep, type StepContext } from '../types.ts';
 import { addFragments, type HookFragments } from './merge.ts';
 
+const image = z.strictObject({
+  file: z.string(),
+  /** The input that is its content. */
+  input: z.string(),
+  /** The input that it holds. */
+  unpacked: z.string().nullable(),
+  compression: z.string().nullable(),
+  signature: z.string().nullable(),
+  checksum: z.string().nullable(),
+});
+
 const params = z.strictObject({
   name: z.string(),
   variant: z.record(z.string(), z.string()),
+  /** What people call the product. */
+  product: z.string(),
   /** Kernel command line, for those who install the system elsewhere. */
   cmdline: z.string(),
   /** Artifact file name to the name of the input that is its content. */
   artifacts: z.record(z.string(), z.string()),
+  /** What is to be said of files, by the end of the name. */
+  images: z.record(z.string(), image),
   /** Digests of the workspace's files that went into the build. */
   sources: z.record(z.string(), z.string()),
-  /** Whether the system was made of packages or comes from an OSTree commit. */
-  origin: z.enum(['packages', 'commit']),
+  /** Whether the system was made of packages or images, or comes from an OSTree commit. */
+  origin: z.enum(['packages', 'commit', 'images']),
+  /** The images. */
+  composed: z.array(z.strictObject({ name: z.string(), digest: z.string() })).optional(),
   /** The inputs that hold fragments, in the order in which the hooks ran. */
   fragments: z.array(z.string()),
 });
@@ -32,6 +49,8 @@ interface Origin {
 }
 
 async function origin(context: StepContext<Params>): Promise<Origin> {
+  const { composed = [] } = context.params;
+  if (context.params.origin === 'images') return { packages: [], inputs: { images: composed } };
   if (context.params.origin === 'commit') {
     const { commit = null, ref = null } = context.facts('commit');
     return { packages: [], inputs: { ostree: { commit, ref } } };
@@ -41,26 +60,44 @@ async function origin(context: StepContext<Params>): Promise<Origin> {
   return { packages, inputs: { packageLists: lists } };
 }
 
+/** In the words of the Endless image builder, whose consumers read them. */
+function describe(context: StepContext<Params>, image: Params['images'][string]): Json {
+  return {
+    file: image.file,
+    extracted_size: image.unpacked === null ? null : context.blob(image.unpacked).size,
+    compressed_size: context.blob(image.input).size,
+    compression_type: image.compression,
+    signature: image.signature,
+    checksum: image.checksum,
+  };
+}
+
 export default defineStep<Params>({
   kind: 'manifest',
   summary: () => 'Write the manifest',
   params,
   async run(context) {
-    const { name, variant, cmdline, artifacts, sources, fragments } = context.params;
+    const { name, variant, product, cmdline, artifacts, images, sources, fragments } = context.params;
     const { packages, inputs } = await origin(context);
+    const kernel = context.inputs.includes('kernel') ? context.facts('kernel') : {};
     const manifest = {
       version: VERSION,
       name,
+      product_name: product,
       ...variant,
       variant,
       epoch: context.epoch,
       cmdline,
-      kernelVersion: context.facts('kernel')['kernelVersion'] ?? null,
+      kernelVersion: kernel['kernelVersion'] ?? null,
       artifacts: Object.entries(artifacts).map(([file, input]) => {
         const { size, digest } = context.blob(input);
         return { name: file, size, sha256: digest };
       }),
+      images: Object.fromEntries(
+        Object.entries(images).map(([format, image]) => [format, describe(context, image)]),
+      ),
       packages,
+      ...(context.inputs.includes('deployment') ? { ostree: context.facts('deployment')['ostree'] } : {}),
       inputs: { ...inputs, sources },
     };
     const read = async (input: string): Promise<HookFragments> => ({

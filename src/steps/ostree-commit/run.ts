@@ -8,6 +8,8 @@ import { defineStep } from '../types.ts';
 
 const params = z.strictObject({
   ref: z.string(),
+  /** The branch that machines follow. */
+  refDeploy: z.string(),
   subject: z.string(),
   /** For people; empty: none. */
   version: z.string(),
@@ -22,7 +24,7 @@ export default defineStep<z.infer<typeof params>>({
   summary: ({ ref }) => `Commit the tree to OSTree as ${ref}`,
   params,
   async run(context) {
-    const { ref, subject, version, collectionId } = context.params;
+    const { ref, refDeploy, subject, version, collectionId } = context.params;
     await copyFile(join(import.meta.dirname, 'arrange.sh'), join(context.work, 'arrange.sh'));
     const trees = { '/tree': { tree: context.tree('root'), writable: true } };
     context.progress('arranging the tree');
@@ -33,11 +35,15 @@ export default defineStep<z.infer<typeof params>>({
       ? (await readFile(context.path('parent'), 'utf8')).trim()
       : undefined;
     const { epoch } = context;
-    const commit = { repo: '/work/repo', ref, tree: '/tree', subject, version, epoch, parent };
+    const alsoAt = refDeploy === ref ? [] : [refDeploy];
+    const commit = { repo: '/work/repo', ref, tree: '/tree', subject, version, epoch, parent, alsoAt };
     const { stdout } = await context.exec({ argv: commitArgv(commit), trees, stdout: 'capture' });
     const checksum = stdout.trim();
     context.log(`${ref} is ${checksum}`);
     await context.exec({ argv: captureArguments('/work/repo', epoch), stdout: { file: 'repo.tar' } });
-    return { trees: { repo: await context.importTar('repo.tar') }, facts: { commit: checksum, ref } };
+    return {
+      trees: { repo: await context.importTar('repo.tar') },
+      facts: { commit: checksum, ref, collectionId },
+    };
   },
 });

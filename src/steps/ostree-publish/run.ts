@@ -1,29 +1,52 @@
-/** Makes a repository for a web server: signed commit, static delta from the commit before, signed summary. */
+/** Makes a repository for a web server: signed commit, static deltas, signed summary. */
 import { z } from 'zod';
-import { addCommitArgv, deltaArgv, signArgv, summaryArgv } from '../../ostree/publish.ts';
+import { setRefArgv } from '../../ostree/ostree.ts';
+import { addCommitArgv, deltaArgv, signArgv, summaryArgv, type Signer } from '../../ostree/publish.ts';
 import { OsmithError } from '../../errors.ts';
+import { listKeysArgv } from '../../release/openpgp/gpg.ts';
+import { chooseSigner, whyUnsigned } from '../../release/openpgp/keys.ts';
 import { CREDENTIALS_DIR } from '../../run/credentials.ts';
-import { defineStep, type StepContext } from '../types.ts';
+import { defineStep, type ExecOptions, type StepContext } from '../types.ts';
 
 const params = z.strictObject({
   /** Key that signs, of the user's credentials; empty: nothing is signed. */
   signingKey: z.string(),
   /** Whether the input `previous` has the repository of the commit before. */
   previous: z.boolean(),
+  /** The branch that machines follow. */
+  refDeploy: z.string(),
+  /** Whether there is a delta for machines that have no commit. */
+  scratchDelta: z.boolean(),
 });
 type Params = z.infer<typeof params>;
+type Trees = NonNullable<ExecOptions['trees']>;
 
-/** The two of GnuPG's complaints that users meet. */
-function signingError(error: unknown, key: string): unknown {
-  if (!(error instanceof OsmithError) || error.code !== 'E_TOOL') return error;
-  const text = (error.details.tail ?? []).join('\n');
-  const expired = /expired/i.test(text);
-  if (!expired && !/No gpg key found|No secret key|Unusable secret key|not found/i.test(text)) return error;
-  const what = expired ? 'has expired' : 'is not among the secret keys of the credentials';
-  return new OsmithError('E_KEY', `The key ${key}, which is to sign, ${what}`, {
-    ...error.details,
+function unusable(key: string, why: string, tail?: string[]): OsmithError {
+  return new OsmithError('E_KEY', `The key ${key}, which is to sign, ${why}`, {
     hint: 'Check ostree.signing_key, and gnupg/ in the directory of the credentials',
+    tail,
   });
+}
+
+/** Signs the commit; says why the key cannot, which ostree does not. */
+async function sign(
+  context: StepContext<Params>,
+  commit: string,
+  signer: Signer,
+  trees: Trees,
+): Promise<void> {
+  const { key } = signer;
+  const list = async (kind: 'secret' | 'public') =>
+    (await context.exec({ argv: listKeysArgv(kind, key), stdout: 'capture', okCodes: [0, 2] })).stdout;
+  const chosen = chooseSigner(key, await list('secret'), await list('public'));
+  if (typeof chosen === 'string') throw unusable(key, chosen);
+  try {
+    await context.exec({ argv: signArgv('/repo', commit, signer), trees });
+  } catch (error) {
+    if (!(error instanceof OsmithError) || error.code !== 'E_TOOL') throw error;
+    const tail = error.details.tail ?? [];
+    throw unusable(key, whyUnsigned(tail), tail);
+  }
 }
 
 function commitOf(context: StepContext<Params>, input: string): string {
@@ -38,25 +61,26 @@ export default defineStep<Params>({
     `Make the repository for publication (${signingKey === '' ? 'unsigned' : 'signed'})`,
   params,
   async run(context) {
-    const { signingKey, previous } = context.params;
+    const { signingKey, previous, refDeploy, scratchDelta } = context.params;
     const commit = commitOf(context, 'repo');
     const trees = {
       '/repo': { tree: context.tree('repo'), writable: true },
       ...(previous ? { '/previous': { tree: context.tree('previous') } } : {}),
     };
     const exec = (argv: readonly string[]) => context.exec({ argv, trees });
+    const delta = async (from: string | undefined) => {
+      context.progress(from === undefined ? 'making the delta from nothing' : 'making the delta');
+      await exec(deltaArgv('/repo', from, commit));
+    };
     const signer = signingKey === '' ? undefined : { key: signingKey, homedir: `${CREDENTIALS_DIR}/gnupg` };
-    try {
-      if (signer !== undefined) await exec(signArgv('/repo', commit, signer));
-      if (previous && commitOf(context, 'previous') !== commit) {
-        context.progress('making the delta');
-        await exec(addCommitArgv('/repo', '/previous', commitOf(context, 'previous')));
-        await exec(deltaArgv('/repo', commitOf(context, 'previous'), commit));
-      }
-      await exec(summaryArgv('/repo', signer));
-    } catch (error) {
-      throw signer === undefined ? error : signingError(error, signer.key);
+    if (signer !== undefined) await sign(context, commit, signer, trees);
+    if (previous && commitOf(context, 'previous') !== commit) {
+      await exec(addCommitArgv('/repo', '/previous', commitOf(context, 'previous')));
+      await delta(commitOf(context, 'previous'));
     }
+    if (scratchDelta) await delta(undefined);
+    if (context.facts('repo')['ref'] !== refDeploy) await exec(setRefArgv('/repo', refDeploy, commit));
+    await exec(summaryArgv('/repo', signer));
     return { trees: { repo: await context.commit('/repo') }, facts: context.facts('repo') };
   },
 });

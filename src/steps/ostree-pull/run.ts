@@ -1,7 +1,7 @@
 /** Fetches the commit that `ostree-resolve` found into a repository of its own. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { METADATA_REF } from '../../ostree/collection.ts';
 import { keepObjects, lendObjects } from '../../ostree/cache.ts';
 import { initRepository, pull, pullSource } from '../../ostree/pull.ts';
 import { captureArguments } from '../../run/layer/commit.ts';
@@ -15,12 +15,19 @@ export default defineStep<z.infer<typeof params>>({
   params,
   async run(context) {
     const { ref } = context.params;
-    const commit = (await readFile(context.path('commit'), 'utf8')).trim();
+    // As `ostree-resolve` found them.
+    const { commit, collectionId, metadata } = context.facts('commit') as Record<
+      'commit' | 'collectionId' | 'metadata',
+      string
+    >;
+    const mirror = (what: string) => pull(context, { repo: 'repo', what, options: ['--mirror'] });
     const repo = join(context.work, 'repo');
     await initRepository(context, 'repo');
     await lendObjects(context.store, repo);
     try {
-      await pull(context, { repo: 'repo', what: `${ref}@${commit}`, options: ['--mirror'] });
+      context.progress('fetching what is not here yet');
+      await mirror(`${ref}@${commit}`);
+      if (metadata !== '') await mirror(`${METADATA_REF}@${metadata}`);
     } finally {
       await keepObjects(context.store, repo);
     }
@@ -32,6 +39,6 @@ export default defineStep<z.infer<typeof params>>({
       argv: captureArguments('/work/repo', context.epoch),
       stdout: { file: 'repo.tar' },
     });
-    return { trees: { repo: await context.importTar('repo.tar') }, facts: { commit, ref } };
+    return { trees: { repo: await context.importTar('repo.tar') }, facts: { commit, ref, collectionId } };
   },
 });

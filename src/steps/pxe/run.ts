@@ -7,14 +7,16 @@ import { pipeline } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
 import { z } from 'zod';
 import { efiNames } from '../../disk/efi.ts';
-import { netGrubConfig } from '../../disk/grub-config.ts';
+import { menuChoices, netGrubConfig } from '../../disk/grub-config.ts';
 import { defineStep, type StepContext } from '../types.ts';
 
+/** The input `install`, where it is, is a second initrd. */
 const params = z.strictObject({
   arch: z.enum(['amd64', 'arm64']),
   /** Kernel command line. */
   cmdline: z.string(),
   title: z.string(),
+  choices: menuChoices,
   /** Directory in which the signed network GRUB looks for grub.cfg, from the TFTP root. */
   grubDir: z.string().default('grub'),
 });
@@ -23,15 +25,16 @@ type Params = z.infer<typeof params>;
 
 /** Archive member to a file on the host, or to its content. */
 function members(context: StepContext<Params>): [name: string, source: { file: string } | Buffer][] {
-  const { arch, title, cmdline, grubDir } = context.params;
+  const { arch, title, cmdline, choices, grubDir } = context.params;
   const names = efiNames(arch);
   const file = (input: string) => ({ file: context.path(input) });
+  const initrds = ['initrd', 'install'].filter((input) => context.inputs.includes(input));
   return [
     [names.removable.toLowerCase(), file('shim')],
     [names.grub, file('grubnet')],
-    [`${grubDir}/grub.cfg`, Buffer.from(netGrubConfig({ title, cmdline }))],
+    [`${grubDir}/grub.cfg`, Buffer.from(netGrubConfig({ title, cmdline, choices }, initrds))],
     ['vmlinuz', file('vmlinuz')],
-    ['initrd', file('initrd')],
+    ...initrds.map((input): [string, { file: string }] => [input, file(input)]),
   ];
 }
 

@@ -10,6 +10,7 @@ import { now } from '../../env.ts';
 import { formatKey, generateKey, publicKeyOf, readClaims } from '../../pattern/index.ts';
 import { verifyAt } from '../../update/release.ts';
 import { build, directoryBoot, freshBoot, noise, snapshot } from '../../update/testing.ts';
+import { espSlots } from '../../update/esp-slots.ts';
 import { runUpdate } from '../../update/update.ts';
 import type { Image } from '../image.ts';
 import { FAULTS, FAULT_NAMES, type Fault, type FaultName } from './faults.ts';
@@ -35,7 +36,7 @@ beforeEach(async () => {
   for (const part of ['vmlinuz', 'initrd'] as const)
     await writeFile(join(dir, `${name}.${part}`), original.files[part]);
   await writeFile(join(dir, 'manifest.json'), JSON.stringify({ ...original.manifest, epoch: EPOCH }));
-  image = { dir, name, arch: 'amd64', artifacts };
+  image = { dir, name, arch: 'amd64', artifacts, composed: false };
   server = await serveReleases();
 });
 
@@ -57,7 +58,7 @@ async function update() {
   return runUpdate(
     {
       running,
-      boot: directoryBoot(root),
+      slots: espSlots(directoryBoot(root)),
       http: { fetch, signal: new AbortController().signal, stall: 300 },
       verify: async (token, buildEpoch) =>
         verifyAt(token, readClaims, {

@@ -5,7 +5,7 @@ import { now } from '../../env.ts';
 import { OsmithError, toOsmithError } from '../../errors.ts';
 import { generateKey } from '../../pattern/index.ts';
 import type { Acceleration } from '../accel.ts';
-import { openGuest, type Guest } from '../guest.ts';
+import { openGuest, openShell, type Guest } from '../guest.ts';
 import type { Image } from '../image.ts';
 import { oneTimeLogin } from '../login.ts';
 import type { Tools } from '../tools.ts';
@@ -13,11 +13,19 @@ import { allowReset } from '../qmp.ts';
 import { imageBuild } from '../publish/release.ts';
 import { serveReleases, urlForGuests } from '../publish/server.ts';
 import { startVm, type Vm } from '../vm.ts';
+import { holdContainer } from './container.ts';
 import { recordDisk } from './disk.ts';
 import { needs, prepareMachine, type MachineDefaults } from './machine.ts';
 import { removeReleases } from './serve.ts';
 import { STEP_KINDS } from './steps.ts';
-import type { DiskRecord, Scenario, ScenarioContext, ScenarioStep } from './types.ts';
+import {
+  hasMachine,
+  type DiskRecord,
+  type MachineScenario,
+  type Scenario,
+  type ScenarioContext,
+  type ScenarioStep,
+} from './types.ts';
 
 export interface StepResult {
   name: string;
@@ -39,7 +47,8 @@ export interface ScenarioResult {
 export interface ScenarioRun {
   image: Image;
   tools: Tools;
-  acceleration: Acceleration;
+  /** What runs machines; there may be none. */
+  acceleration?: Acceleration;
   defaults: MachineDefaults;
   /** Where scenarios keep their logs, each in its own directory. */
   dir: string;
@@ -55,11 +64,11 @@ export async function runScenario(scenario: Scenario, run: ScenarioRun): Promise
   await mkdir(dir, { recursive: true });
   const start = now();
   const result = { scenario, ok: true, ms: 0, steps: [] as StepResult[], logs: [] as string[] };
-  const machine = holdMachine(scenario, { ...run, dir }, result.logs);
+  const held = hold(scenario, { ...run, dir }, result.logs);
   try {
     for (const step of scenario.steps) {
       run.onStep?.(scenario, step);
-      const outcome = await runStep(step, machine.context);
+      const outcome = await runStep(step, held.act);
       run.signal.throwIfAborted();
       result.steps.push(outcome);
       if (outcome.error === undefined) continue;
@@ -68,15 +77,33 @@ export async function runScenario(scenario: Scenario, run: ScenarioRun): Promise
       if (outcome.error.code !== 'E_TEST' || STEP_KINDS[step.kind]!.goOn !== true) break;
     }
   } finally {
-    await machine.release();
+    await held.release();
   }
   return { ...result, ms: now() - start };
 }
 
-async function runStep(step: ScenarioStep, context: ScenarioContext): Promise<StepResult> {
+interface Held {
+  act: (step: ScenarioStep) => Promise<void>;
+  release: () => Promise<void>;
+}
+
+/** The machine or the container that the steps are about. */
+function hold(scenario: Scenario, run: ScenarioRun, logs: string[]): Held {
+  if (!hasMachine(scenario)) {
+    const { context, release } = holdContainer(run, logs);
+    return { release, act: async ({ kind, params }) => STEP_KINDS[kind]!.inContainer!(context, params) };
+  }
+  const { acceleration } = run;
+  if (acceleration === undefined)
+    throw new OsmithError('E_INTERNAL', 'Nothing was opened that runs machines');
+  const { context, release } = holdMachine(scenario, { ...run, acceleration }, logs);
+  return { release, act: async ({ kind, params }) => STEP_KINDS[kind]!.run(context, params) };
+}
+
+async function runStep(step: ScenarioStep, act: Held['act']): Promise<StepResult> {
   const start = now();
   try {
-    await STEP_KINDS[step.kind]!.run(context, step.params);
+    await act(step);
     return { name: step.name, ms: now() - start };
   } catch (thrown) {
     return { name: step.name, ms: now() - start, error: toOsmithError(thrown) };
@@ -85,10 +112,10 @@ async function runStep(step: ScenarioStep, context: ScenarioContext): Promise<St
 
 /** The scenario's machine through its steps, and what it shares with the test. */
 function holdMachine(
-  scenario: Scenario,
-  run: ScenarioRun,
+  scenario: MachineScenario,
+  run: ScenarioRun & { acceleration: Acceleration },
   logs: string[],
-): { context: ScenarioContext; release(): Promise<void> } {
+): { context: ScenarioContext; release: () => Promise<void> } {
   const { image, tools, dir, signal } = run;
   const login = oneTimeLogin();
   const keys = { own: generateKey('ed25519', 'test'), stranger: generateKey('ed25519', 'test') };
@@ -137,10 +164,16 @@ function holdMachine(
       return (vm = started);
     },
     vm: running,
+    log: () => running().log,
     isOn: () => vm !== undefined && !vm.hasEnded(),
     restarts: () => restarts.count,
     mayRestart: () => restarts.allowed,
-    guest: async () => (guest ??= await openGuest(running(), login, signal)),
+    guest: async () => {
+      guest ??= image.composed
+        ? await openShell(running(), signal)
+        : await openGuest(running(), login, signal);
+      return guest;
+    },
     leaveGuest: () => (guest = undefined),
     disk: async () => (await prepared()).spec.disks![0]!.file,
     before: () => before,

@@ -14,8 +14,9 @@ import type { Disk } from '../machine.ts';
 import type { Tools } from '../tools.ts';
 import type { VmSpec } from '../vm.ts';
 import { AGENT_PORT, followsReleases, handInConfig } from './agent-config.ts';
+import { ROOTFS } from './container.ts';
 import { STEP_KINDS } from './steps.ts';
-import type { Needs, Scenario } from './types.ts';
+import type { BootMedium, MachineScenario, Needs, Scenario } from './types.ts';
 
 /** Name of a scenario's own disk. */
 const DISK = 'disk.raw';
@@ -43,12 +44,16 @@ export function needs(scenario: Scenario, need: keyof Needs): boolean {
   return scenario.steps.some(({ kind }) => STEP_KINDS[kind]!.needs?.[need] === true);
 }
 
+/** What a machine starts from. */
+const ARTIFACT: Record<BootMedium, string> = { disk: 'raw', network: 'pxe.tar', cd: 'iso', usb: 'iso' };
+
 /** Artifacts that a scenario needs, by their endings. */
 export function neededArtifacts(scenario: Scenario): string[] {
   const { firmware, boot, artifacts = [] } = scenario;
+  if (firmware === 'none') return [ROOTFS, ...artifacts];
   const files = ['vmlinuz', 'initrd'];
   if (firmware === 'direct') return [...files, ...artifacts];
-  return [boot === 'network' ? 'pxe.tar' : 'raw', ...(needs(scenario, 'build') ? files : []), ...artifacts];
+  return [ARTIFACT[boot], ...(needs(scenario, 'build') ? files : []), ...artifacts];
 }
 
 /** The artifact, or a copy of it: tampered with, or one that keeps what is written. */
@@ -88,7 +93,7 @@ export interface Prepared {
 
 /** Makes the files that the machine needs, below `dir`. */
 export async function prepareMachine(
-  scenario: Scenario,
+  scenario: MachineScenario,
   image: Image,
   {
     tools,
@@ -132,6 +137,8 @@ export async function prepareMachine(
     } else if (boot === 'network') {
       const root = await tftpRoot(image, dir);
       spec.nics = [{ netboot: { root, file: efiNames(image.arch).removable.toLowerCase() } }];
+    } else if (boot !== 'disk') {
+      spec.disks = [{ file: artifact(image, 'iso'), format: 'raw', medium: boot }];
     } else {
       spec.disks = [await bootDisk(scenario, image, tools, dir)];
     }

@@ -82,6 +82,11 @@ steps:
       ['2: arm64 machines have no BIOS'],
     ],
     [
+      'a machine where there is none',
+      'description: d\nfirmware: none\nagent: { config: { update: {} } }\nsteps:\n  - boot\n  - run: id\n',
+      ['3: The agent needs a machine', '5: boot needs a machine: this scenario has none (firmware: none)'],
+    ],
+    [
       'a BIOS from the network',
       'description: d\nfirmware: bios\nboot: network\nsteps: [boot]\n',
       ['3: Booting from the network needs UEFI, not bios'],
@@ -114,7 +119,7 @@ steps:
     [
       'a command line for a machine that gets it from the network',
       'description: d\nfirmware: uefi\nboot: network\nagent: { through: command-line, config: { update: {} } }\nsteps: [boot]\n',
-      ['4: A machine that boots from the network gets its command line from there'],
+      ['4: Only a machine that boots from its disk can have its command line changed'],
     ],
     [
       'an unknown fault of a release',

@@ -8,7 +8,7 @@ import { ARCHES, FIRMWARES, unsupported } from '../firmware.ts';
 import { agentSchema } from './agent-config.ts';
 import { size } from './size.ts';
 import { STEP_KINDS } from './steps.ts';
-import type { Scenario, ScenarioStep } from './types.ts';
+import { BOOT_MEDIA, type Scenario, type ScenarioStep } from './types.ts';
 
 const alteration = z.strictObject({
   file: z.string().min(1),
@@ -21,8 +21,8 @@ const scenarioSchema = z.strictObject({
     .array(z.enum(ARCHES))
     .min(1)
     .default([...ARCHES]),
-  firmware: z.enum(FIRMWARES),
-  boot: z.enum(['disk', 'network']).default('disk'),
+  firmware: z.enum([...FIRMWARES, 'none']),
+  boot: z.enum(BOOT_MEDIA).default('disk'),
   artifacts: z.array(z.string().min(1)).optional(),
   memory: size.optional(),
   cpus: z.int().min(1).max(64).optional(),
@@ -105,13 +105,23 @@ function needFaults(
   { kind }: ScenarioStep,
   path: Path,
 ): Fault[] {
-  const { needs } = STEP_KINDS[kind]!;
+  const { needs, inContainer } = STEP_KINDS[kind]!;
+  if (firmware === 'none' && inContainer === undefined)
+    return [{ path, message: `${kind} needs a machine: this scenario has none (firmware: none)` }];
   const faults: Fault[] = [];
   if (needs?.agent && agent === undefined)
     faults.push({ path, message: `${kind} needs an agent: the scenario has no \`agent\`` });
-  if (needs?.disk && (boot === 'network' || firmware === 'direct'))
+  if (needs?.disk && (boot !== 'disk' || firmware === 'direct'))
     faults.push({ path, message: `${kind} needs a disk that the machine boots from` });
   return faults;
+}
+
+/** What a scenario says that its firmware cannot do. */
+function firmwareFaults({ arch, firmware, agent }: Pick<Scenario, 'arch' | 'firmware' | 'agent'>): Fault[] {
+  if (firmware === 'none')
+    return agent === undefined ? [] : [{ path: ['agent'], message: 'The agent needs a machine' }];
+  const why = arch.map((each) => unsupported(each, firmware));
+  return why.every((each) => each !== undefined) ? [{ path: ['firmware'], message: why[0]! }] : [];
 }
 
 function toError(faults: Fault[], at: (path: Path) => { file: string; line: number }): OsmithError {
@@ -141,16 +151,17 @@ export function parseScenario(text: string, file: string): Scenario {
   const { steps, ...rest } = parsed.data;
   const faults: Fault[] = [];
   const parsedSteps = steps.flatMap((step, index) => parseStep(step, ['steps', index], faults) ?? []);
-  if (rest.arch.every((arch) => unsupported(arch, rest.firmware) !== undefined)) {
-    faults.push({ path: ['firmware'], message: unsupported(rest.arch[0]!, rest.firmware)! });
-  }
-  if (rest.boot === 'network' && !rest.firmware.startsWith('uefi')) {
+  faults.push(...firmwareFaults(rest));
+  if (rest.firmware !== 'none' && rest.boot === 'network' && !rest.firmware.startsWith('uefi')) {
     faults.push({ path: ['boot'], message: `Booting from the network needs UEFI, not ${rest.firmware}` });
   }
   for (const [index, step] of parsedSteps.entries()) faults.push(...needFaults(rest, step, ['steps', index]));
-  if (rest.boot === 'network' && rest.agent?.through === 'command-line') {
-    const message = 'A machine that boots from the network gets its command line from there';
+  if (rest.boot !== 'disk' && rest.agent?.through === 'command-line') {
+    const message = 'Only a machine that boots from its disk can have its command line changed';
     faults.push({ path: ['agent', 'through'], message, hint: 'Use smbios or cidata' });
+  }
+  if (rest.boot !== 'disk' && rest.alter.length > 0) {
+    faults.push({ path: ['alter'], message: 'Only files of the disk can be altered' });
   }
   if (faults.length > 0) throw toError(faults, at);
   return { ...rest, name: basename(file, '.yaml'), file, steps: parsedSteps };

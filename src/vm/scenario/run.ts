@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { now } from '../../env.ts';
 import { OsmithError } from '../../errors.ts';
-import { defineStepKind } from './types.ts';
+import { defineStepKind, type CommandContext } from './types.ts';
 
 /** A regular expression; lines are matched one by one by `^` and `$`. */
 export const regularExpression = z.string().refine((text) => {
@@ -57,26 +57,30 @@ export function mismatch(expected: Expected, observed: Observed): string | undef
 /** Milliseconds between two runs of a command that is repeated. */
 const PAUSE = 2000;
 
+/** Runs the command until all is as expected, or once. */
+async function observe(context: CommandContext, expected: Expected): Promise<void> {
+  const guest = await context.guest();
+  const end = now() + expected.within * 1000;
+  const attempt = async () => guest.run(expected.command, Math.max(1, (end - now()) / 1000));
+  let observed = await attempt();
+  let fault = mismatch(expected, observed);
+  while (expected.repeat && fault !== undefined && now() + PAUSE < end) {
+    await sleep(PAUSE, undefined, { signal: context.signal });
+    observed = await attempt();
+    fault = mismatch(expected, observed);
+  }
+  if (fault === undefined) return;
+  throw new OsmithError('E_TEST', `\`${expected.command.trim().split('\n')[0]}\` ${fault}`, {
+    tail: observed.output.split('\n').slice(-15),
+    log: context.log(),
+  });
+}
+
 export const run = defineStepKind({
   short: 'command',
   params,
   title: ({ command }) => command.trim().split('\n')[0]!,
   goOn: true,
-  run: async (context, expected) => {
-    const guest = await context.guest();
-    const end = now() + expected.within * 1000;
-    const attempt = async () => guest.run(expected.command, Math.max(1, (end - now()) / 1000));
-    let observed = await attempt();
-    let fault = mismatch(expected, observed);
-    while (expected.repeat && fault !== undefined && now() + PAUSE < end) {
-      await sleep(PAUSE, undefined, { signal: context.signal });
-      observed = await attempt();
-      fault = mismatch(expected, observed);
-    }
-    if (fault === undefined) return;
-    throw new OsmithError('E_TEST', `\`${expected.command.trim().split('\n')[0]}\` ${fault}`, {
-      tail: observed.output.split('\n').slice(-15),
-      log: context.vm().log,
-    });
-  },
+  run: observe,
+  inContainer: observe,
 });

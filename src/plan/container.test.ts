@@ -1,0 +1,85 @@
+/** What plans for containers ask of the steps, and what comes of it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadConfig } from '../config/index.ts';
+import { run } from '../disk/testing.ts';
+import { DIRECTORY } from '../run/layer/entry.ts';
+import { EPOCH, runStep, treeOf } from '../steps/testing.ts';
+import { makePlan } from './index.ts';
+import type { Step } from './types.ts';
+
+function stepsOf(branch: string, personality = 'base', set: string[] = []): Map<string, Step> {
+  const workspace = join(import.meta.dirname, '../../workspace');
+  const attributes = { product: 'container', branch, arch: 'amd64', personality };
+  return new Map(makePlan(loadConfig({ workspace, attributes, set })).steps.map((step) => [step.id, step]));
+}
+
+/** Paths in Arch's recipe that must not be in an archive, and what is beside them that must. */
+const OUT = [
+  ...['.dockerenv', '.dockerinit', 'sys/x', 'proc/x', 'dev/null', 'etc/hostname', 'etc/machine-id'],
+  ...['etc/resolv.conf', 'etc/pacman.d/gnupg/openpgp-revocs.d/a', 'etc/pacman.d/gnupg/private-keys-v1.d/a'],
+  ...['etc/pacman.d/gnupg/pubring.gpg~', 'etc/pacman.d/gnupg/S.agent', 'root/.bashrc', 'tmp/x', 'var/tmp/x'],
+  ...['var/cache/pacman/pkg/a.pkg', 'var/lib/pacman/sync/core.db', 'alpm-hooks/x'],
+];
+const IN = [
+  'etc/pacman.d/gnupg/pubring.gpg',
+  'etc/passwd',
+  'usr/bin/pacman',
+  'var/lib/pacman/local/x',
+  'root',
+  'tmp',
+];
+
+test("Arch's images have nothing that its recipe leaves out, whatever the group", async () => {
+  for (const group of ['base', 'base-devel', 'multilib-devel', 'repro']) {
+    const steps = stepsOf('arch', group);
+    const bootstrap = steps.get('bootstrap/tree')!.params;
+    expect(bootstrap).toMatchObject({ scripts: false });
+    expect(bootstrap['include']).toEqual(['base', ...(group.endsWith('-devel') ? [group] : [])]);
+    expect(steps.get('refine/70-by-hand.chroot'), group).toBeDefined();
+  }
+  const { params } = stepsOf('arch').get('package/rootfs')!;
+  const directories = ['root', 'tmp'].map((path) => ({ path, type: DIRECTORY, mode: 0o755 }) as const);
+  const files = [...OUT, ...IN.slice(0, -2)].map((path) => ({ path, content: path }));
+  const { files: made } = await runStep('archive', params, { tree: treeOf([...directories, ...files]) });
+  const listed = run(['tar', '-tf', made['tar']!]).stdout.trimEnd().split('\n');
+  expect(listed.map((path) => path.replace(/\/$/, '')).sort()).toEqual([...IN].sort());
+  const repro = stepsOf('arch', 'repro').get('package/rootfs')!.params['exclude'];
+  expect(repro).toContain('etc/pacman.d/gnupg/*');
+});
+
+test('an image says what it is, with either kind of layer', async () => {
+  const set = [
+    'container.layer=gzip',
+    'container.version=1.2',
+    'container.vendor=Us',
+    'container.name=os/base',
+  ];
+  const steps = stepsOf('deb', 'base', set);
+  const image = steps.get('package/image')!;
+  expect(image.inputs['layer']).toEqual({ step: 'package/layer', output: 'file' });
+  const tar = treeOf([{ path: 'a', content: 'a' }]).tree;
+  const { files, facts } = await runStep(
+    'container-image',
+    { ...image.params, arch: 'arm64' },
+    { tar, layer: tar },
+  );
+  const archive = files['file']!;
+  const member = (name: string) =>
+    JSON.parse(run(['tar', '-xOf', archive, name]).stdout) as Record<string, unknown>;
+  const [docker] = member('manifest.json') as unknown as [{ Config: string; RepoTags: string[] }];
+  expect(docker.RepoTags).toEqual(['os/base:1.2']);
+  expect(member(docker.Config)).toMatchObject({
+    ...{
+      architecture: 'arm64',
+      variant: 'v8',
+      created: new Date(EPOCH * 1000).toISOString().replace('.000', ''),
+    },
+    config: { Cmd: ['/bin/bash'], Labels: { 'org.opencontainers.image.vendor': 'Us' } },
+  });
+  expect(member('index.json')).toMatchObject({ manifests: [{ digest: facts['digest'] }] });
+  expect(readFileSync(archive).includes('layer.v1.tar+gzip')).toBe(true);
+  const bad = runStep('container-image', { ...image.params, version: 'a b' }, { tar, layer: tar });
+  await expect(bad).rejects.toMatchObject({ code: 'E_STEP', message: /can be no tag of an image: a b/ });
+});
