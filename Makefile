@@ -3,7 +3,7 @@
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup image test test-desktop lint format docs bench clean
+.PHONY: help setup image test lint format docs bench clean
 
 help:
 	@echo 'make image    set up, build the default system into out/, boot it'
@@ -29,10 +29,6 @@ test: setup lint
 	@test/install-tools.sh
 	vitest run --project unit --project e2e --reporter=default --reporter=./test/summary-reporter.ts
 
-test-desktop: setup
-	@test/install-tools.sh
-	vitest run --project desktop
-
 lint: node_modules/.package-lock.json
 	eslint .
 	prettier --check --log-level warn .
@@ -47,7 +43,8 @@ docs: node_modules/.package-lock.json
 	node src/config/docs/write.ts
 
 bench: setup
-	node bench/run.ts
+	node bench/run.ts $(BENCH)
+	node bench/compose.ts
 
 clean:
 	rm -rf out out.old-*
