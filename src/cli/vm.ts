@@ -99,9 +99,14 @@ function disks(image: Image, { firmware, disk, login, untilUp }: VmOptions): Dis
   if (disk !== undefined) {
     if (login || untilUp) {
       // The password would stay on the disk, if that is where the system keeps /etc.
-      throw new OsmithError('E_USAGE', 'A disk that is kept cannot be combined with a one-time login', {
-        hint: 'Leave out --disk, or --login and --until-up',
-      });
+      const option = login ? '--login' : '--until-up';
+      throw new OsmithError(
+        'E_USAGE',
+        `${option} sets a one-time password, which a disk of yours would keep`,
+        {
+          hint: `Leave out --disk, or ${option}`,
+        },
+      );
     }
     const format = disk.endsWith('.qcow2') ? 'qcow2' : 'raw';
     return [{ file: resolve(disk), format, writable: true }];

@@ -75,6 +75,11 @@ test.each<[string, string[], string[]]>([
     [`${SERVICE}    oomScoreAdj: 1.5`],
     ['1.yml:4 services[0].oomScoreAdj: expected an integer'],
   ],
+  [
+    'a score that the kernel has not',
+    [`${SERVICE}    oomScoreAdj: 99999999999999999999`],
+    ['1.yml:4 services[0].oomScoreAdj: expected an integer from -1000 to 1000'],
+  ],
   ['a list instead of a mapping', ['- a'], ['1.yml:1 the file: expected object, received array']],
   ['a service twice', [`${SERVICE}  - name: a\n    image: c`], ['1.yml:4 duplicate service name: a']],
   ['a service twice over files', [SERVICE, SERVICE], ['2.yml:2 duplicate service name: a']],

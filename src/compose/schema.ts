@@ -15,6 +15,11 @@ const integer = z.custom<number | bigint>(
 );
 export type Integer = z.infer<typeof integer>;
 
+/** What the kernel takes as `/proc/PID/oom_score_adj`. */
+const oomScore = integer.refine((value) => value >= -1000 && value <= 1000, {
+  error: 'Invalid input: expected an integer from -1000 to 1000',
+});
+
 /** A number, or the name of a container that has one. */
 const id = z.custom<string | number | bigint>(
   (value) => typeof value === 'string' || typeof value === 'bigint' || Number.isInteger(value),
@@ -117,7 +122,7 @@ const configKeys = {
   ...{ maskedPaths: texts, readonlyPaths: texts },
   ...{ uid: id, gid: id, additionalGids: z.array(id) },
   noNewPrivileges: flag,
-  oomScoreAdj: integer,
+  oomScoreAdj: oomScore,
   ...{ rootfsPropagation: text, cgroupsPath: text },
   resources,
   sysctl: textMap,

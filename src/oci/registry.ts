@@ -112,7 +112,7 @@ export function registrySource({ mirrors, signal, patience = PATIENT }: Registry
     const denied = status === 401 || status === 403;
     const hint = denied
       ? `Log in to ${reference.registry} with docker, podman or skopeo, or check the name: some registries hide what does not exist`
-      : `Check the network and ${reference.registry}, name a mirror with --mirror, or a local copy with --layout`;
+      : `Check the network and ${reference.registry}, or name a mirror or a local copy where the command has --mirror and --layout`;
     return new OsmithError('E_NETWORK', `Cannot get ${reference.full}: ${causeOf(error)}`, {
       cause: error,
       hint,

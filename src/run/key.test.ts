@@ -86,6 +86,12 @@ test('equal values have equal keys, different ones different keys', () => {
 
 test.each<[string, Partial<KeyParts>, Partial<KeyParts>, string]>([
   ['a list', { params: { p: ['a', 'b'] } }, { params: { p: ['b', 'c'] } }, 'parameter p: +c -a'],
+  [
+    'a list of records',
+    { params: { p: [{ a: 1 }] } },
+    { params: { p: [{ a: 2 }] } },
+    'parameter p: +{"a":2} -{"a":1}',
+  ],
   ['its order', { params: { p: ['a', 'b'] } }, { params: { p: ['b', 'a'] } }, 'parameter p: order changed'],
   ['a value', { params: { p: 1 } }, { params: { p: 2 } }, 'parameter p: 1 is now 2'],
   [

@@ -63,9 +63,17 @@ export function keyParts(step: Step, code: string, results: Results, epoch?: num
   return { kind, code, params, inputs, tools, network, epoch: epoch ?? newest };
 }
 
-function short(value: Json | undefined): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+function cut(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function short(value: Json | undefined): string {
+  return value === undefined ? 'nothing' : cut(JSON.stringify(value));
+}
+
+/** One of a list, in full. */
+function item(value: Json): string {
+  return typeof value === 'string' ? value : canonicalJson(value);
 }
 
 function isRecord(value: Json | undefined): value is { [key: string]: Json } {
@@ -90,11 +98,11 @@ function paramsChange(
 function paramChange(name: string, before: Json | undefined, after: Json | undefined): string {
   if (isRecord(before) && isRecord(after)) return paramsChange(`${name}.`, before, after)!;
   if (Array.isArray(before) && Array.isArray(after)) {
-    const [old, fresh] = [before.map(String), after.map(String)];
-    const added = fresh.filter((item) => !old.includes(item)).map((item) => `+${item}`);
-    const removed = old.filter((item) => !fresh.includes(item)).map((item) => `-${item}`);
+    const [old, fresh] = [before.map(item), after.map(item)];
+    const added = fresh.filter((each) => !old.includes(each)).map((each) => `+${each}`);
+    const removed = old.filter((each) => !fresh.includes(each)).map((each) => `-${each}`);
     const changes = [...added, ...removed];
-    return `${name}: ${changes.length > 0 ? changes.slice(0, 6).join(' ') : 'order changed'}`;
+    return `${name}: ${changes.length > 0 ? changes.slice(0, 6).map(cut).join(' ') : 'order changed'}`;
   }
   return `${name}: ${short(before)} is now ${short(after)}`;
 }

@@ -29,7 +29,10 @@ export async function lockFile(file: string, options: LockOptions): Promise<Lock
   const first = await tryLock(file, [mode, '--nonblock'], options.signal);
   if (first !== undefined || !options.wait) return first;
   options.onWait?.();
-  return tryLock(file, [mode], options.signal);
+  const waited = await tryLock(file, [mode], options.signal);
+  // Without --nonblock the same exit code says that flock or setpriv failed.
+  if (waited === undefined) throw cannotLock(file, `flock ended with exit code ${HELD}`);
+  return waited;
 }
 
 async function tryLock(file: string, flags: string[], signal?: AbortSignal): Promise<Lock | undefined> {
