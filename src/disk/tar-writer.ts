@@ -4,10 +4,14 @@ import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
-import type { ZipMember } from './zip.ts';
+import type { ArchiveMember } from './archive-member.ts';
 
 /** Writes `output`; every time in it is `epoch`, seconds. */
-export async function writeTar(output: string, members: readonly ZipMember[], epoch: number): Promise<void> {
+export async function writeTar(
+  output: string,
+  members: readonly ArchiveMember[],
+  epoch: number,
+): Promise<void> {
   const tar = pack();
   const written = pipeline(tar, createWriteStream(output));
   const mtime = new Date(epoch * 1000);

@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
+import type { ArchiveMember } from './archive-member.ts';
 
 /** PKWARE's APPNOTE 6.3.10. */
 const LOCAL = 0x04034b50;
@@ -14,11 +15,6 @@ const LOCATOR64 = 0x07064b50;
 const FLAGS = 0x0800;
 const VERSION = 45;
 const TOO_LARGE = 0xffffffff;
-
-export interface ZipMember {
-  name: string;
-  source: { file: string } | Buffer;
-}
 
 interface Written {
   name: Buffer;
@@ -35,7 +31,7 @@ function dosTime(epoch: number): number {
   return day * 0x10000 + time;
 }
 
-function content(source: ZipMember['source']): AsyncIterable<Buffer> {
+function content(source: ArchiveMember['source']): AsyncIterable<Buffer> {
   return Buffer.isBuffer(source)
     ? Readable.from([source], { objectMode: false })
     : createReadStream(source.file, { highWaterMark: 1 << 20 });
@@ -115,7 +111,7 @@ function endOf(count: number, directory: number, at: number): Buffer {
   return Buffer.concat([record, locator, end]);
 }
 
-async function* pieces(members: readonly ZipMember[], epoch: number): AsyncGenerator<Buffer> {
+async function* pieces(members: readonly ArchiveMember[], epoch: number): AsyncGenerator<Buffer> {
   const time = dosTime(epoch);
   const written: Written[] = [];
   let at = 0;
@@ -138,6 +134,10 @@ async function* pieces(members: readonly ZipMember[], epoch: number): AsyncGener
 }
 
 /** Writes the archive. All times are `epoch`. */
-export async function writeZip(output: string, members: readonly ZipMember[], epoch: number): Promise<void> {
+export async function writeZip(
+  output: string,
+  members: readonly ArchiveMember[],
+  epoch: number,
+): Promise<void> {
   await pipeline(Readable.from(pieces(members, epoch), { objectMode: false }), createWriteStream(output));
 }

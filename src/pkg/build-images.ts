@@ -1,7 +1,7 @@
 /** Builds packages: finds the images that they need from elsewhere, runs the plan, and puts the results where references are looked up. */
 import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
-import { pullImages, type Puller } from '../oci/pull.ts';
+import type { Puller } from '../oci/pull.ts';
 import { parseReference } from '../oci/reference.ts';
 import { rememberImage, type StoredImage } from '../oci/stored.ts';
 import { planStatus, type StepStatus } from '../run/status.ts';
@@ -13,6 +13,7 @@ import { debianPrefix } from './debian-plan.ts';
 import type { AnyPackage } from './family.ts';
 import { builtFor, type DebianNode, type Graph, type Need, type Node } from './graph.ts';
 import { readImagesLocks } from './images-lock.ts';
+import { pullNeeds } from './needed-images.ts';
 
 export interface BuildOptions {
   /** The configuration for an architecture. */
@@ -32,14 +33,8 @@ async function externalImages({ nodes }: Graph, puller: BuildOptions['puller']):
   for (const [at, own] of Map.groupBy(nodes, place)) {
     const lock = locks.get(at);
     const needs = own.flatMap((node) => node.needs.filter(({ pkg }) => pkg === undefined));
-    for (const [arch, list] of Map.groupBy(needs, (need) => need.arch)) {
-      const wanted = list.map(({ reference, where }) => ({
-        reference: parseReference(reference, where),
-        where,
-      }));
-      const images = await pullImages({ ...puller, arch, ...(lock && { pin: pinBy(lock) }) }, wanted);
-      for (const [reference, image] of images) found.set(key(at, { reference, arch }), image);
-    }
+    const images = await pullNeeds({ ...puller, ...(lock && { pin: pinBy(lock) }) }, needs);
+    for (const { image, ...need } of images) found.set(key(at, need), image);
   }
   return (node, need) => found.get(key(place(node), need))!;
 }

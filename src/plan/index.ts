@@ -6,7 +6,8 @@ import { COMPOSED_ROOT, composedSteps, type ComposedSystem } from './composed.ts
 import { flatpakSteps } from './flatpak.ts';
 import { containerSteps } from './container.ts';
 import { hookSteps } from './hooks.ts';
-import { ostreeSteps, stateroot } from './ostree.ts';
+import { ostreeSteps } from './ostree.ts';
+import { stateroot } from './ostree-options.ts';
 import { packageSteps, type PackageMaker } from './package.ts';
 import {
   bootstrapSteps,

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { ArchiveMember } from '../../disk/archive-member.ts';
 import { SECTOR } from '../../disk/layout.ts';
 import { fatImage, readArgv } from '../../disk/mtools.ts';
-import { writeZip, type ZipMember } from '../../disk/zip.ts';
+import { writeZip } from '../../disk/zip.ts';
 import { OsmithError } from '../../errors.ts';
 import { defineStep, type StepContext } from '../types.ts';
 
@@ -80,7 +81,10 @@ export default defineStep<Params>({
       ...(await placedMembers(context, boot)),
       { name: 'places.json', source: Buffer.from(places(boot)) },
     ];
-    const all: ZipMember[] = [...members, { name: 'SHA256SUMS', source: Buffer.from(checksums(members)) }];
+    const all: ArchiveMember[] = [
+      ...members,
+      { name: 'SHA256SUMS', source: Buffer.from(checksums(members)) },
+    ];
     await writeZip(join(context.work, 'boot.zip'), all, context.epoch);
     return { files: { file: 'boot.zip' } };
   },

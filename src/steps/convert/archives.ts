@@ -4,10 +4,11 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { ArchiveMember } from '../../disk/archive-member.ts';
 import { seededUuid } from '../../disk/ids.ts';
 import { ovfEnvelope, ovfManifest } from '../../disk/ovf.ts';
 import { diskDescriptor, parallelsImage } from '../../disk/parallels.ts';
-import { writeZip, type ZipMember } from '../../disk/zip.ts';
+import { writeZip } from '../../disk/zip.ts';
 import type { StepContext } from '../types.ts';
 import type { Params } from './params.ts';
 
@@ -20,7 +21,7 @@ async function digest(chunks: AsyncIterable<Buffer>): Promise<string> {
 }
 
 /** Description, manifest and disk, in the order in which those who read an archive as a stream need them. */
-export async function ovfMembers(context: Context, vmdk: string, capacity: number): Promise<ZipMember[]> {
+export async function ovfMembers(context: Context, vmdk: string, capacity: number): Promise<ArchiveMember[]> {
   const { name, title, cpus, memory } = context.params;
   const file = join(context.work, vmdk);
   const disk = { file: `${name}.vmdk`, size: (await stat(file)).size, capacity };
@@ -37,7 +38,7 @@ export async function ovfMembers(context: Context, vmdk: string, capacity: numbe
 }
 
 /** The directory NAME.hdd. */
-export function parallelsMembers(context: Context, image: string, size: number): ZipMember[] {
+export function parallelsMembers(context: Context, image: string, size: number): ArchiveMember[] {
   const { name } = context.params;
   const uuid = seededUuid(context.seed, 'parallels');
   return [
@@ -49,6 +50,10 @@ export function parallelsMembers(context: Context, image: string, size: number):
   ];
 }
 
-export function writeArchive(context: Context, members: readonly ZipMember[], output: string): Promise<void> {
+export function writeArchive(
+  context: Context,
+  members: readonly ArchiveMember[],
+  output: string,
+): Promise<void> {
   return writeZip(join(context.work, output), members, context.epoch);
 }
