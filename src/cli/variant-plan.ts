@@ -1,6 +1,7 @@
 /** The plan of a variant, whatever its system is made of. */
 import type { Command } from 'commander';
 import type { Config } from '../config/index.ts';
+import { askOnce } from '../pkg/git.ts';
 import { composedPlan, isComposed, makePlan } from '../plan/index.ts';
 import type { Plan } from '../plan/types.ts';
 import type { RunOptions } from '../run/scheduler.ts';
@@ -16,6 +17,11 @@ export async function variantPlan(
 ): Promise<Plan> {
   if (!isComposed(config)) return makePlan(config);
   const finish = composedPlan(config);
-  const configFor = (arch: string) => loadVariant(command, { arch });
-  return finish(await composedSystem(config, { configFor, run, refresh }));
+  const configs = new Map([[config.attributes['arch']!, config]]);
+  const configFor = (arch: string) => {
+    const known = configs.get(arch) ?? loadVariant(command, { arch });
+    configs.set(arch, known);
+    return known;
+  };
+  return finish(await askOnce(() => composedSystem(config, { configFor, run, refresh })));
 }

@@ -1,7 +1,10 @@
 /** What is asked of git about packages and versions. Nothing here changes a repository. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { lstat, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { inheritedEnv } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 
@@ -10,22 +13,37 @@ export interface Answer {
   stdout: string;
 }
 
+const answers = new AsyncLocalStorage<Map<string, Promise<Answer>>>();
+
+/** Within `work` git is asked every question once: starting it hundreds of times takes longer than what it does. */
+export function askOnce<T>(work: () => Promise<T>): Promise<T> {
+  return answers.getStore() === undefined ? answers.run(new Map(), work) : work();
+}
+
 /** Exit code and standard output, as it is. Only a git that cannot be started is an error. */
-export async function ask(dir: string, args: readonly string[]): Promise<Answer> {
-  const { execa } = await import('execa'); // most commands that can ask git do not
-  const done = await execa('git', ['-C', dir, ...args], {
-    reject: false,
-    stripFinalNewline: false,
-    stdin: 'ignore',
-    extendEnv: false,
-    // Another language or a hook of the user's must not change what is read.
-    env: { ...inheritedEnv(), LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' },
-    maxBuffer: 1 << 28,
-  });
-  if (done.exitCode !== undefined) return { exitCode: done.exitCode, stdout: done.stdout };
-  throw new OsmithError('E_HOST', `Cannot run git: ${done.shortMessage}`, {
-    cause: done,
-    hint: 'Install git: tags of packages are computed by it',
+export function ask(dir: string, args: readonly string[]): Promise<Answer> {
+  const known = answers.getStore();
+  const key = [dir, ...args].join('\0');
+  let answer = known?.get(key);
+  if (answer === undefined) known?.set(key, (answer = run(dir, args)));
+  return answer ?? run(dir, args);
+}
+
+function run(dir: string, args: readonly string[]): Promise<Answer> {
+  // Another language or a hook of the user's must not change what is read.
+  const env = { ...inheritedEnv(), LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' };
+  return new Promise((resolve, reject) => {
+    const child = execFile('git', ['-C', dir, ...args], { env, maxBuffer: 1 << 28 }, (error, stdout) => {
+      const exitCode = error === null ? 0 : error.code;
+      if (typeof exitCode === 'number') return resolve({ exitCode, stdout });
+      reject(
+        new OsmithError('E_HOST', `Cannot run git: ${error!.message}`, {
+          cause: error,
+          hint: 'Install git: tags of packages are computed by it',
+        }),
+      );
+    });
+    child.stdin?.end();
   });
 }
 
@@ -36,29 +54,36 @@ async function line(dir: string, args: readonly string[]): Promise<string | unde
 }
 
 export async function isWorkTree(dir: string): Promise<boolean> {
-  return (await line(dir, ['rev-parse', '--is-inside-work-tree'])) === 'true';
-}
-
-export function topLevel(dir: string): Promise<string | undefined> {
-  return line(dir, ['rev-parse', '--show-toplevel']);
+  return (await line(placeOf(dir).dir, ['rev-parse', '--is-inside-work-tree'])) === 'true';
 }
 
 export function commitHash(dir: string, commit: string): Promise<string | undefined> {
-  return line(dir, ['rev-parse', '--verify', '--quiet', `${commit}^{commit}`]);
+  return line(placeOf(dir).dir, ['rev-parse', '--verify', '--quiet', `${commit}^{commit}`]);
+}
+
+/** Where git is asked about a directory: in the one above it, so that one answer serves all packages that are there. */
+function placeOf(dir: string): { dir: string; name: string } {
+  if (existsSync(join(dir, '.git')) || dirname(dir) === dir) return { dir, name: '' };
+  return { dir: dirname(dir), name: basename(dir) };
 }
 
 /** Id of the tree that a directory is in a commit; undefined if it is not in there. `dir` is absolute. */
 export async function treeHash(dir: string, commit: string): Promise<string | undefined> {
-  const prefix = await line(dir, ['rev-parse', '--show-prefix']);
-  return line(dir, ['rev-parse', '--verify', '--quiet', `${commit}^{tree}:${prefix ?? ''}`]);
+  const place = placeOf(dir);
+  if (place.name === '') return line(dir, ['rev-parse', '--verify', '--quiet', `${commit}^{tree}`]);
+  const { stdout } = await ask(place.dir, ['ls-tree', '-z', '-d', commit]);
+  const trees = stdout.split('\0').map((entry) => entry.split('\t'));
+  return trees.find(([, name]) => name === place.name)?.[0]!.split(' ')[2];
 }
 
 /** Whether something below a directory is not as it was committed, or is there without having been. */
 export async function isDirty(dir: string): Promise<boolean> {
-  const diff = await ask(dir, ['diff', '--no-ext-diff', '--exit-code', '--quiet', 'HEAD', '--', dir]);
-  if (diff.exitCode !== 0) return true;
-  const others = await ask(dir, ['ls-files', '--exclude-standard', '--others', '--', dir]);
-  return others.stdout !== '';
+  const place = placeOf(dir);
+  const names = async (...args: string[]) => (await ask(place.dir, [...args])).stdout.split('\0');
+  const below = (name: string) => name !== '' && (place.name === '' || name.startsWith(`${place.name}/`));
+  const changed = ['diff', '--no-ext-diff', '--no-renames', '--relative', '--name-only', '-z', 'HEAD', '--'];
+  if ((await names(...changed)).some(below)) return true;
+  return (await names('ls-files', '--exclude-standard', '--others', '-z')).some(below);
 }
 
 /** Files below a directory that are tracked, then those that are there without: in git's order and spelling. */

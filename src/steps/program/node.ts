@@ -21,8 +21,8 @@ const PROGRAMS: Record<ProgramArch, { name: string; sha256: string }> = {
   },
 };
 
-/** Where `npm ci` puts the one for this machine. */
-const INSTALLED = join(import.meta.dirname, '../../../node_modules/node/bin/node');
+/** Where `npm ci` puts the one for this machine. No part of the code: which program it must be is said above. */
+const INSTALLED = join(import.meta.dirname, '..', '..', '..', 'node_modules/node/bin/node');
 
 async function isProgram(path: string, arch: ProgramArch): Promise<boolean> {
   const data = await readFile(path).catch(() => undefined);
