@@ -66,7 +66,13 @@ export function bench(answers: string[] = [], onSay: (text: string) => void = ()
     return { file, size: data.length, sha256: sha256(data) };
   };
   const manifest: InstallManifest = {
-    ...{ format: 1, title: 'Edge', name: 'edge_1', layout: edge2024InstalledLayout, bios: true },
+    ...{
+      format: 1,
+      title: 'Edge',
+      name: 'edge_1',
+      layout: structuredClone(edge2024InstalledLayout),
+      bios: true,
+    },
     parts: ['efi', 'imga', 'conf'].map((partition) => ({ partition, ...part(`${partition}.img`) })),
     head: part('head.img'),
     roles: { root: 'imga', config: 'conf', persist: 'persist' },
