@@ -11,10 +11,19 @@ import { findEsp } from './gpt.ts';
 import { flipBit, stripSignature } from './pe.ts';
 import { runTool, type Tools } from './tools.ts';
 
+/** One bit in the middle is the other way round, whatever it means. */
+function damage(file: Buffer): Buffer {
+  const copy = Buffer.from(file);
+  const at = copy.length >> 1;
+  copy[at] = copy[at]! ^ 1;
+  return copy;
+}
+
 /** What can be done to a file; each new content is made from the old. */
 export const CHANGES = {
   'flip-bit': flipBit,
   'strip-signature': stripSignature,
+  damage,
 } as const satisfies Record<string, (file: Buffer) => Buffer>;
 
 export interface Alteration {

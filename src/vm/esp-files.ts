@@ -1,11 +1,11 @@
-/** Files on the EFI system partition of a disk image, read and written from outside by mtools. */
+/** Files on a FAT partition of a disk image, the EFI system partition if not said otherwise, read and written by mtools. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fatImage } from '../disk/mtools.ts';
-import { findEsp } from './gpt.ts';
+import { findPartition } from './gpt.ts';
 import { runTool, type Tools } from './tools.ts';
 
 export interface EspOfDisk {
@@ -14,6 +14,8 @@ export interface EspOfDisk {
   dir: string;
   /** A raw disk image. */
   disk: string;
+  /** Name of the partition; absent: the EFI system partition. */
+  partition?: string | undefined;
 }
 
 const ENV = { MTOOLS_SKIP_CHECK: '1', TZ: 'UTC' };
@@ -22,8 +24,8 @@ async function mtools({ tools, dir, disk }: EspOfDisk, argv: string[]): Promise<
   return runTool(tools, argv, { write: [dir, disk], env: ENV });
 }
 
-async function imageOf({ disk }: EspOfDisk): Promise<string> {
-  return fatImage(disk, await findEsp(disk));
+async function imageOf({ disk, partition }: EspOfDisk): Promise<string> {
+  return fatImage(disk, await findPartition(disk, partition));
 }
 
 /** Texts of small files; without those that are not there. While a machine is on, one may be half old and half new. */

@@ -4,16 +4,36 @@ import { z } from 'zod';
 import { OsmithError } from '../../errors.ts';
 import { deleteFromEsp, diskDigest, espDigests, type EspOfDisk } from '../esp-files.ts';
 import { shellQuote } from '../guest.ts';
-import { defineStepKind, type DiskRecord, type ScenarioContext } from './types.ts';
+import { defineStepKind, type DiskName, type DiskRecord, type ScenarioContext } from './types.ts';
 
-const paths = z.union([z.string().transform((path) => [path]), z.array(z.string()).min(1)]);
+export const paths = z.union([z.string().transform((path) => [path]), z.array(z.string()).min(1)]);
 
-export async function espOf(context: ScenarioContext): Promise<EspOfDisk> {
-  return { tools: context.tools, dir: context.dir, disk: await context.disk() };
+/** Which volume a step is about. */
+export const place = {
+  on: z.union([z.literal('medium'), z.int().positive()]).default(1),
+  /** Absent: the EFI system partition. */
+  partition: z.string().min(1).optional(),
+};
+
+/** For titles. */
+export function placeName({ on, partition }: { on: DiskName; partition?: string | undefined }): string {
+  const disk = on === 'medium' ? 'the medium' : on === 1 ? 'the disk' : `disk ${on}`;
+  return partition === undefined ? disk : `${partition} of ${disk}`;
 }
 
+export async function espOf(
+  context: ScenarioContext,
+  { on, partition }: { on?: DiskName; partition?: string | undefined } = {},
+): Promise<EspOfDisk> {
+  return { tools: context.tools, dir: context.dir, disk: await context.disk(on), partition };
+}
+
+/** A disk may have no volume yet. */
 export async function recordDisk(esp: EspOfDisk): Promise<DiskRecord> {
-  return { digest: await diskDigest(esp), files: await espDigests(esp) };
+  return {
+    digest: await diskDigest(esp),
+    files: await espDigests(esp).catch(() => new Map<string, string>()),
+  };
 }
 
 /**
@@ -51,25 +71,6 @@ const deleteFiles = defineStepKind({
   },
 });
 export { deleteFiles as delete };
-
-/** Looks which files there are on the EFI system partition. */
-export const files = defineStepKind({
-  params: z.strictObject({ present: paths.default([]), absent: paths.default([]) }),
-  title: ({ present, absent }) =>
-    [
-      ...(present.length > 0 ? [`${present.join(', ')} on the disk`] : []),
-      ...(absent.length > 0 ? [`no ${absent.join(', ')} on the disk`] : []),
-    ].join('; '),
-  goOn: true,
-  needs: { disk: true },
-  run: async (context, { present, absent }) => {
-    const found = await espDigests(await espOf(context));
-    const missing = present.filter((path) => !found.has(path));
-    const left = absent.filter((path) => found.has(path));
-    if (missing.length > 0) throw new OsmithError('E_TEST', `There is no ${missing.join(', ')} on the disk`);
-    if (left.length > 0) throw new OsmithError('E_TEST', `There is ${left.join(', ')} on the disk`);
-  },
-});
 
 /** Paths that differ, with what happened to them. */
 export function differences(before: Map<string, string>, after: Map<string, string>): Map<string, string> {

@@ -15,7 +15,7 @@ import { serveReleases, urlForGuests } from '../publish/server.ts';
 import { startVm, type Vm } from '../vm.ts';
 import { holdContainer } from './container.ts';
 import { recordDisk } from './disk.ts';
-import { needs, prepareMachine, type MachineDefaults } from './machine.ts';
+import { diskFile, needs, prepareMachine, withoutMedium, type MachineDefaults } from './machine.ts';
 import { removeReleases } from './serve.ts';
 import { STEP_KINDS } from './steps.ts';
 import {
@@ -148,9 +148,14 @@ function holdMachine(
       await vm?.stop();
       guest = undefined;
       const { spec } = await prepared();
-      if (needs(scenario, 'record')) before = await recordDisk({ tools, dir, disk: spec.disks![0]!.file });
+      if (needs(scenario, 'record')) before = await recordDisk({ tools, dir, disk: diskFile(spec, 1) });
       const log = join(dir, logs.length === 0 ? 'console.log' : `console-${logs.length + 1}.log`);
-      const started = await startVm(tools, spec, log, signal);
+      const started = await startVm(
+        tools,
+        options.from === undefined ? spec : withoutMedium(spec),
+        log,
+        signal,
+      );
       logs.push(log);
       const counted = (restarts = { count: 0, allowed: options.restarts });
       started.qmp.onEvent(({ event }) => {
@@ -175,7 +180,7 @@ function holdMachine(
       return guest;
     },
     leaveGuest: () => (guest = undefined),
-    disk: async () => (await prepared()).spec.disks![0]!.file,
+    disk: async (which = 1) => diskFile((await prepared()).spec, which),
     before: () => before,
     remember: (name, build) => void names.set(name, build),
     builds: async () => new Map([...names, ['same', await imageBuild(image)]]),

@@ -1,25 +1,28 @@
 /** The machine that a scenario asks for. */
 import { constants, createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
 import type { Key } from '../../pattern/index.ts';
 import { efiNames } from '../../disk/efi.ts';
+import { MIB } from '../../disk/layout.ts';
 import type { Acceleration } from '../accel.ts';
 import { alterDisk } from '../alter.ts';
+import { OsmithError } from '../../errors.ts';
 import { artifact, type Image } from '../image.ts';
 import type { Login } from '../login.ts';
-import type { Disk } from '../machine.ts';
+import type { Disk, Medium } from '../machine.ts';
 import type { Tools } from '../tools.ts';
 import type { VmSpec } from '../vm.ts';
 import { AGENT_PORT, followsReleases, handInConfig } from './agent-config.ts';
 import { ROOTFS } from './container.ts';
 import { STEP_KINDS } from './steps.ts';
-import type { BootMedium, MachineScenario, Needs, Scenario } from './types.ts';
+import type { BootMedium, DiskName, MachineScenario, Needs, Scenario } from './types.ts';
 
-/** Name of a scenario's own disk. */
+/** Names of a scenario's own disk, and of the medium that may be written to. */
 const DISK = 'disk.raw';
+const MEDIUM = 'medium.raw';
 
 /** What holds for all scenarios of a run unless they say otherwise. */
 export interface MachineDefaults {
@@ -44,16 +47,21 @@ export function needs(scenario: Scenario, need: keyof Needs): boolean {
   return scenario.steps.some(({ kind }) => STEP_KINDS[kind]!.needs?.[need] === true);
 }
 
-/** What a machine starts from. */
+/** Whether a step is about the medium: then it is a copy, and keeps what is written. */
+function keepsMedium({ steps }: Scenario): boolean {
+  return steps.some(({ params }) => (params as { on?: DiskName }).on === 'medium');
+}
+
+/** What a machine usually starts from. */
 const ARTIFACT: Record<BootMedium, string> = { disk: 'raw', network: 'pxe.tar', cd: 'iso', usb: 'iso' };
 
 /** Artifacts that a scenario needs, by their endings. */
 export function neededArtifacts(scenario: Scenario): string[] {
-  const { firmware, boot, artifacts = [] } = scenario;
+  const { firmware, boot, medium = ARTIFACT[boot], artifacts = [] } = scenario;
   if (firmware === 'none') return [ROOTFS, ...artifacts];
   const files = ['vmlinuz', 'initrd'];
   if (firmware === 'direct') return [...files, ...artifacts];
-  return [ARTIFACT[boot], ...(needs(scenario, 'build') ? files : []), ...artifacts];
+  return [medium, ...(needs(scenario, 'build') ? files : []), ...artifacts];
 }
 
 /** The artifact, or a copy of it: tampered with, or one that keeps what is written. */
@@ -68,12 +76,57 @@ async function bootDisk(scenario: Scenario, image: Image, tools: Tools, dir: str
   return { file, format: 'raw', ...(keeps && { writable: true, disposable: true }) };
 }
 
+/** The medium, or a copy of it. */
+async function bootMedium(
+  scenario: Scenario,
+  image: Image,
+  medium: Medium,
+  { tools, dir }: { tools: Tools; dir: string },
+): Promise<Disk> {
+  const original = artifact(image, scenario.medium ?? ARTIFACT[medium]);
+  const keeps = keepsMedium(scenario);
+  if (scenario.alter.length === 0 && !keeps) return { file: original, format: 'raw', medium };
+  const file = join(dir, MEDIUM);
+  await copyFile(original, file, constants.COPYFILE_FICLONE);
+  for (const alteration of scenario.alter) await alterDisk(tools, file, dir, image.arch, alteration);
+  return { file, format: 'raw', medium, ...(keeps && { writable: true }) };
+}
+
+/** Disks as they are sold. */
+async function emptyDisks({ disks }: Scenario, dir: string): Promise<Disk[]> {
+  const files = disks.map((_, index) => join(dir, emptyDisk(index)));
+  for (const [index, file] of files.entries()) {
+    await writeFile(file, '');
+    await truncate(file, disks[index]! * MIB);
+  }
+  return files.map((file) => ({ file, format: 'raw', writable: true, disposable: true }));
+}
+
+function emptyDisk(index: number): string {
+  return `disk-${index + 1}.raw`;
+}
+
+/** The same machine when the medium has been taken out, or the server on its network is gone. */
+export function withoutMedium(spec: VmSpec): VmSpec {
+  const disks = (spec.disks ?? []).filter(({ medium }) => medium === undefined);
+  const nics = (spec.nics ?? []).map(({ forward }) => (forward === undefined ? {} : { forward }));
+  return { ...spec, disks, nics };
+}
+
+/** Path of a disk of the machine. */
+export function diskFile({ disks = [] }: VmSpec, which: DiskName): string {
+  const own = disks.filter(({ medium }) => medium === undefined);
+  const found = which === 'medium' ? disks.find(({ medium }) => medium !== undefined) : own[which - 1];
+  if (found !== undefined) return found.file;
+  throw new OsmithError('E_INTERNAL', `The machine has no disk ${which}`);
+}
+
 /** Unpacks the network boot archive; the directory to offer over TFTP. */
-async function tftpRoot(image: Image, dir: string): Promise<string> {
+async function tftpRoot(scenario: Scenario, image: Image, dir: string): Promise<string> {
   const root = join(dir, 'tftp');
   await mkdir(root, { recursive: true });
   const reader = extract();
-  const done = pipeline(createReadStream(artifact(image, 'pxe.tar')), reader);
+  const done = pipeline(createReadStream(artifact(image, scenario.medium ?? ARTIFACT.network)), reader);
   for await (const entry of reader) {
     const path = join(root, join('/', entry.header.name)); // nothing can lead out of the directory
     if (entry.header.type === 'file') {
@@ -127,7 +180,8 @@ export async function prepareMachine(
     ...{ login, clock: scenario.clock },
   };
   const remove = async () => {
-    for (const name of [DISK, 'cidata.img', 'tftp'])
+    const empty = scenario.disks.map((_, index) => emptyDisk(index));
+    for (const name of [DISK, MEDIUM, ...empty, 'cidata.img', 'tftp'])
       await rm(join(dir, name), { recursive: true, force: true });
   };
   try {
@@ -135,13 +189,14 @@ export async function prepareMachine(
       const [file, initrd] = [artifact(image, 'vmlinuz'), artifact(image, 'initrd')];
       spec.kernel = { file, initrd, cmdline: defaults.cmdline };
     } else if (boot === 'network') {
-      const root = await tftpRoot(image, dir);
+      const root = await tftpRoot(scenario, image, dir);
       spec.nics = [{ netboot: { root, file: efiNames(image.arch).removable.toLowerCase() } }];
     } else if (boot !== 'disk') {
-      spec.disks = [{ file: artifact(image, 'iso'), format: 'raw', medium: boot }];
+      spec.disks = [await bootMedium(scenario, image, boot, { tools, dir })];
     } else {
       spec.disks = [await bootDisk(scenario, image, tools, dir)];
     }
+    spec.disks = [...(spec.disks ?? []), ...(await emptyDisks(scenario, dir))];
     const [nic] = spec.nics!;
     if (needs(scenario, 'agent')) nic!.forward = [{ host: 0, guest: AGENT_PORT }];
     if (scenario.agent !== undefined)

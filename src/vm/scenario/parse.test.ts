@@ -37,7 +37,7 @@ steps:
 `;
     expect(parseScenario(text, '/w/scenarios/mine.yaml')).toEqual({
       ...{ name: 'mine', file: '/w/scenarios/mine.yaml', description: 'd', firmware: 'uefi', memory: 2048 },
-      ...{ arch: ['amd64', 'arm64'], boot: 'disk', alter: [] },
+      ...{ arch: ['amd64', 'arm64'], boot: 'disk', disks: [], alter: [] },
       steps: [
         { kind: 'boot', name: 'is switched on', params: { restarts: false } },
         { kind: 'up', name: 'comes up to the login prompt', params: { within: 10 } },
@@ -104,7 +104,20 @@ steps:
     [
       'a step that needs a disk where there is none',
       'description: d\nfirmware: direct\nsteps:\n  - boot\n  - unchanged\n',
-      ['5: unchanged needs a disk that the machine boots from'],
+      ['5: unchanged needs disk 1 of the machine, which has none'],
+    ],
+    [
+      'a step about a disk or a medium that there is not',
+      `${head}boot: cd\ndisks: [1G]\nsteps:\n  - boot\n  - table: { on: 2, match: x }\n  - write: { on: medium, files: {} }\n`,
+      [
+        '7: table needs disk 2 of the machine, which has 1',
+        '8: write needs a medium that is a disk: the scenario has no `boot: usb`',
+      ],
+    ],
+    [
+      'a medium for a machine that boots from its disk',
+      `${head}medium: installer.raw\nsteps: [boot]\n`,
+      ['3: A machine that boots from its disk has no medium'],
     ],
     [
       "what the agent's configuration cannot be",

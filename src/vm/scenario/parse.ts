@@ -8,7 +8,7 @@ import { ARCHES, FIRMWARES, unsupported } from '../firmware.ts';
 import { agentSchema } from './agent-config.ts';
 import { size } from './size.ts';
 import { STEP_KINDS } from './steps.ts';
-import { BOOT_MEDIA, type Scenario, type ScenarioStep } from './types.ts';
+import { BOOT_MEDIA, type DiskName, type Scenario, type ScenarioStep } from './types.ts';
 
 const alteration = z.strictObject({
   file: z.string().min(1),
@@ -23,6 +23,8 @@ const scenarioSchema = z.strictObject({
     .default([...ARCHES]),
   firmware: z.enum([...FIRMWARES, 'none']),
   boot: z.enum(BOOT_MEDIA).default('disk'),
+  medium: z.string().min(1).optional(),
+  disks: z.array(size).default([]),
   artifacts: z.array(z.string().min(1)).optional(),
   memory: size.optional(),
   cpus: z.int().min(1).max(64).optional(),
@@ -101,8 +103,8 @@ function lineOf(document: Document, lines: LineCounter, path: Path): number {
 
 /** What a step needs and the scenario has not. */
 function needFaults(
-  { agent, boot, firmware }: Pick<Scenario, 'agent' | 'boot' | 'firmware'>,
-  { kind }: ScenarioStep,
+  { agent, boot, firmware, disks }: Pick<Scenario, 'agent' | 'boot' | 'firmware' | 'disks'>,
+  { kind, params }: ScenarioStep,
   path: Path,
 ): Fault[] {
   const { needs, inContainer } = STEP_KINDS[kind]!;
@@ -111,8 +113,19 @@ function needFaults(
   const faults: Fault[] = [];
   if (needs?.agent && agent === undefined)
     faults.push({ path, message: `${kind} needs an agent: the scenario has no \`agent\`` });
-  if (needs?.disk && (boot !== 'disk' || firmware === 'direct'))
-    faults.push({ path, message: `${kind} needs a disk that the machine boots from` });
+  if (!needs?.disk) return faults;
+  const { on = 1 } = params as { on?: DiskName };
+  if (on === 'medium') {
+    if (boot !== 'usb')
+      faults.push({
+        path,
+        message: `${kind} needs a medium that is a disk: the scenario has no \`boot: usb\``,
+      });
+    return faults;
+  }
+  const own = (boot === 'disk' && firmware !== 'direct' ? 1 : 0) + disks.length;
+  if (on > own)
+    faults.push({ path, message: `${kind} needs disk ${on} of the machine, which has ${own || 'none'}` });
   return faults;
 }
 
@@ -160,8 +173,12 @@ export function parseScenario(text: string, file: string): Scenario {
     const message = 'Only a machine that boots from its disk can have its command line changed';
     faults.push({ path: ['agent', 'through'], message, hint: 'Use smbios or cidata' });
   }
-  if (rest.boot !== 'disk' && rest.alter.length > 0) {
-    faults.push({ path: ['alter'], message: 'Only files of the disk can be altered' });
+  if (!['disk', 'usb'].includes(rest.boot) && rest.alter.length > 0) {
+    faults.push({ path: ['alter'], message: 'Only files of a disk or a USB stick can be altered' });
+  }
+  if (rest.boot === 'disk' && rest.medium !== undefined) {
+    const message = 'A machine that boots from its disk has no medium';
+    faults.push({ path: ['medium'], message, hint: 'Say `boot: usb`, `boot: cd` or `boot: network`' });
   }
   if (faults.length > 0) throw toError(faults, at);
   return { ...rest, name: basename(file, '.yaml'), file, steps: parsedSteps };

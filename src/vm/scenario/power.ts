@@ -16,9 +16,11 @@ export const boot = defineStepKind({
   params: z.strictObject({
     /** Whether it may restart by itself; otherwise that ends the machine. */
     restarts: z.boolean().default(false),
+    /** With the medium taken out. */
+    from: z.literal('disks').optional(),
   }),
-  title: () => 'is switched on',
-  run: async (context, { restarts }) => void (await context.start({ restarts })),
+  title: ({ from }) => (from === undefined ? 'is switched on' : 'is switched on without the medium'),
+  run: async (context, options) => void (await context.start(options)),
 });
 
 /** Waits for the login prompt on the console. */
@@ -38,24 +40,6 @@ export const refused = defineStepKind({
   },
 });
 
-/** Waits for a text on the console. */
-export const console = defineStepKind({
-  short: 'match',
-  params: z.strictObject({ match: z.string(), within: seconds.default(120) }),
-  title: ({ match }) => `the console shows /${match}/`,
-  run: async (context, { match, within }) => {
-    const vm = context.vm();
-    const pattern = new RegExp(match, 'm');
-    const result = await vm.serial.expect(pattern, { timeout: within * 1000, signal: context.signal });
-    if (result.type === 'found') return;
-    const why = result.type === 'closed' ? 'before the machine went off' : `within ${within} s`;
-    throw new OsmithError('E_TEST', `The console did not show /${match}/ ${why}`, {
-      tail: consoleTail(vm),
-      log: vm.log,
-    });
-  },
-});
-
 /** Presses the power button, or asks the system from inside; waits until the machine is off. */
 export const poweroff = defineStepKind({
   short: 'by',
@@ -71,6 +55,16 @@ export const poweroff = defineStepKind({
       (await context.guest()).send('systemctl poweroff');
       await waitOff(vm, within, context.signal);
     }
+    context.leaveGuest();
+  },
+});
+
+/** Waits until the machine has switched itself off. */
+export const off = defineStepKind({
+  params: z.strictObject({ within: seconds.default(120) }),
+  title: () => 'switches itself off',
+  run: async (context, { within }) => {
+    await waitOff(context.vm(), within, context.signal);
     context.leaveGuest();
   },
 });

@@ -23,6 +23,9 @@ export interface AgentSetup {
 export const BOOT_MEDIA = ['disk', 'network', ...MEDIA] as const;
 export type BootMedium = (typeof BOOT_MEDIA)[number];
 
+/** Which disk a step is about: the medium that the machine starts from, or one of its own, counted from 1. */
+export type DiskName = 'medium' | number;
+
 export interface Scenario {
   /** Name of its file, without `.yaml`. */
   name: string;
@@ -37,6 +40,10 @@ export interface Scenario {
    * CD or a USB stick.
    */
   boot: BootMedium;
+  /** The artifact that is that medium, or the server's directory, by its ending; absent: the usual one. */
+  medium?: string | undefined;
+  /** Further disks of the machine, empty at first, by their MiB. It keeps what is written there. */
+  disks: number[];
   /** Further artifacts by their endings: builds that made none of them are of another kind. */
   artifacts?: string[] | undefined;
   /** MiB; absent: what the configuration says. */
@@ -89,8 +96,8 @@ export interface ScenarioContext extends CommandContext {
   keys: RunKeys;
   /** Publishes releases for the machine; starts when it is first needed. */
   server(): Promise<ReleaseServer>;
-  /** Switches the machine on. `restarts`: it may restart by itself. */
-  start(options: { restarts: boolean }): Promise<Vm>;
+  /** Switches the machine on. `restarts`: it may restart by itself; `from`: with the medium gone. */
+  start(options: { restarts: boolean; from?: 'disks' | undefined }): Promise<Vm>;
   /** The machine that is on; fails if none is. */
   vm(): Vm;
   isOn(): boolean;
@@ -100,8 +107,8 @@ export interface ScenarioContext extends CommandContext {
   mayRestart(): boolean;
   /** Forgets the shell: the system that it ran in is gone. */
   leaveGuest(): void;
-  /** Path of the machine's own disk. Only for steps that need one. */
-  disk(): Promise<string>;
+  /** Path of a disk, the first of the machine's own if not said otherwise. Only for steps that need one. */
+  disk(which?: DiskName): Promise<string>;
   /** What was on the disk when the machine was switched on. */
   before(): DiskRecord | undefined;
   /** Makes something when it is first needed. The maker gets a number that no other has. */
@@ -122,7 +129,7 @@ export interface DiskRecord {
 
 /** What a kind of step needs of the machine that it is used with. */
 export interface Needs {
-  /** A disk of its own, which keeps what is written through all boots. */
+  /** A disk of the machine's own, which keeps what is written through all boots; or the one that its parameter `on` names. */
   disk?: boolean;
   /** A record of what was on the disk at each start. */
   record?: boolean;
