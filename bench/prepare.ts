@@ -70,7 +70,7 @@ function writeRepository(bench: Pick<Bench, 'store' | 'repo'>, results: Readonly
   );
   writeFileSync(join(repo, 'Packages'), lists.map(({ index }) => index).join('\n'));
   for (const { file, sha256 } of lists.flatMap(({ packages }) => packages)) {
-    linkOrCopy(blobPath(store, sha256), join(repo, 'packages', file));
+    linkOrCopy(blobPath(store, sha256!), join(repo, 'packages', file));
   }
 }
 

@@ -48,6 +48,7 @@ describe.each(FAMILIES)('$name', (family: Family) => {
   let system: System;
   let entries: Record<string, Entry>;
 
+  const keyringOf = (which: SigningKey) => family.keyring?.(which) ?? which.public;
   const make = (more: Partial<SystemRequest> = {}) => makeSystem({ ...request, ...more });
   const failure = (more: Partial<SystemRequest>) =>
     make(more).then(
@@ -70,7 +71,7 @@ describe.each(FAMILIES)('$name', (family: Family) => {
       suite,
       components,
       mirror: web.url,
-      keyring: key.public,
+      keyring: keyringOf(key),
       base: ['base'],
       extra: ['extra'],
     };
@@ -120,7 +121,8 @@ describe.each(FAMILIES)('$name', (family: Family) => {
     const lines = listed.map(({ name, version }) => `${name} ${version}`);
     const names = ['base', 'extra', 'filesystem', 'libextra', 'scripted', 'shell', 'special'];
     expect(listed.map(({ name }) => name)).toEqual(names);
-    expect(lines).toContain('libextra 2:0.9~rc1-1');
+    const version = '2:0.9~rc1-1';
+    expect(lines).toContain(`libextra ${family.version?.(version) ?? version}`);
     const file = await treeTar(system, 'refine/packages');
     const root = join(dirname(file), 'root');
     await execa('sh', [
@@ -178,7 +180,7 @@ describe.each(FAMILIES)('$name', (family: Family) => {
     const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
     const file = join(
       root,
-      names.find((name) => /unique-.*\.(?:zst|rpm)$/.test(name))!,
+      names.find((name) => /unique-.*\.(?:zst|rpm|apk)$/.test(name))!,
     );
     const bytes = readFileSync(file);
     bytes[bytes.length >> 1]! ^= 1;
@@ -192,7 +194,9 @@ describe.each(FAMILIES)('$name', (family: Family) => {
   });
 
   test('another key', async () => {
-    expect(await failure({ keyring: stranger.public })).toMatch(/^E_SIGNATURE .*not signed by a trusted key/);
+    expect(await failure({ keyring: keyringOf(stranger) })).toMatch(
+      /^E_SIGNATURE .*not signed by a trusted key/,
+    );
   });
 
   test('a repository that nobody signed', async () => {
@@ -202,11 +206,12 @@ describe.each(FAMILIES)('$name', (family: Family) => {
     web.root = good;
   });
 
-  test('a key that has expired', async () => {
+  test('a key that has expired', async ({ skip }) => {
+    if (family.timeless) skip();
     const expired = await makeKey(dir, `expired-${family.name}`, true);
     const good = web.root;
     web.root = await other('expired', expired);
-    expect(await failure({ keyring: expired.public })).toMatch(/^E_SIGNATURE /);
+    expect(await failure({ keyring: keyringOf(expired) })).toMatch(/^E_SIGNATURE /);
     web.root = good;
   });
 });

@@ -2,6 +2,7 @@
 import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 import { almalinuxData } from './almalinux/data.ts';
+import { alpineData } from './alpine/data.ts';
 import { archData } from './arch/data.ts';
 import { debianData } from './debian/data.ts';
 import { fedoraData } from './fedora/data.ts';
@@ -10,6 +11,7 @@ import { ubuntuData } from './ubuntu/data.ts';
 
 export const DISTROS: Record<string, DistroData> = {
   almalinux: almalinuxData,
+  alpine: alpineData,
   arch: archData,
   debian: debianData,
   fedora: fedoraData,

@@ -11,7 +11,12 @@ export const packageFile = z.strictObject({
   url: z.string(),
   /** Bytes. */
   size: z.number().int().nonnegative(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Of the whole file. Absent where the index has another checksum: then `Distro.verify` says which file is the right one. */
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  checksum: z.string().optional(),
   /** When it was made, seconds since the Unix epoch, where the index says so. */
   date: z.number().int().nonnegative().optional(),
   /** OpenPGP signature in base64, where it is not in the file itself. */
@@ -98,6 +103,8 @@ export interface DistroData {
   title: string;
   /** By architecture; those that are not there cannot be booted. */
   boot: Record<string, BootFiles>;
+  /** Why no machine boots it, where that is not for lack of boot files. */
+  notBootable?: string;
 }
 
 export type BootstrapParams = Source & Unpacking & { include: string[] };
@@ -113,6 +120,8 @@ export interface Distro extends DistroData {
   install(context: StepContext<InstallParams>, list: PackageList, base: Tree): Promise<void>;
   /** What the package database of a tree says, sorted by name. */
   inventory(context: StepContext<unknown>, tree: Tree): Promise<InstalledPackage[]>;
+  /** Throws an Error that says why a file, a host path, is not the one with this checksum; absent: the index has a SHA-256 of each. */
+  verify?(file: string, checksum: string): Promise<void>;
   /** When a package file was made, seconds since the Unix epoch; absent: the index says it. */
   packageDate?(file: string): Promise<number>;
 }

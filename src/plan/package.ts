@@ -43,9 +43,15 @@ export type PackageMaker = (
 ) => Packaged;
 
 export function bootFiles(config: Config, arch: string): BootFiles {
-  const { title, boot } = baseDistro(config);
+  const { title, boot, notBootable } = baseDistro(config);
   const files = boot[arch];
   if (files !== undefined) return files;
+  if (notBootable !== undefined) {
+    throw new OsmithError('E_CONFIG', `${title} cannot be booted: ${notBootable}`, {
+      where: config.where('bootstrap', 'distro'),
+      hint: 'Make a root file system and an image for containers of it: --product container',
+    });
+  }
   const known = Object.entries(DISTROS).flatMap(([name, each]) => (arch in each.boot ? [name] : []));
   throw new OsmithError('E_CONFIG', `${title} cannot be booted on ${arch}`, {
     where: config.where('bootstrap', 'distro'),

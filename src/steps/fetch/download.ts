@@ -12,7 +12,8 @@ export interface Download {
   to: string;
   /** Bytes. */
   size: number;
-  sha256: string;
+  /** Absent: whoever asks looks whether it is the right file. */
+  sha256?: string | undefined;
 }
 
 /** Milliseconds. */
@@ -88,7 +89,8 @@ function causeOf(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
-function altered({ url }: Download, hint: string): OsmithError {
+/** The error for a file that is another than it should be. */
+export function altered({ url }: Pick<Download, 'url'>, hint: string): OsmithError {
   return new OsmithError('E_SIGNATURE', `${url} is not the file that the signed index names`, {
     hint: `${hint}. The mirror or a proxy altered it; use another mirror`,
   });
@@ -128,6 +130,7 @@ export async function download(
       await sleep(delay, undefined, { signal });
     }
   }
+  if (what.sha256 === undefined) return;
   const digest = await sha256File(what.to);
   if (digest === what.sha256) return;
   await rm(what.to);

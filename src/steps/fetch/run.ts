@@ -3,27 +3,59 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { loadDistro } from '../../distro/registry.ts';
-import { packageList, source, type PackageFile } from '../../distro/types.ts';
+import { packageList, source, type Distro, type PackageFile } from '../../distro/types.ts';
 import { blobPath } from '../../run/store.ts';
 import { defineStep, type Blob, type StepContext } from '../types.ts';
-import { download } from './download.ts';
+import { altered, download } from './download.ts';
 
 const params = z.strictObject({ distro: source.distro });
 type Params = z.infer<typeof params>;
+type Context = StepContext<Params>;
 
 const PARALLEL = 6;
+
+/** By checksum, of files whose index has no SHA-256: where a later build looks for them. */
+const digestsFact = z.record(z.string(), z.string()).catch({});
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** Why a file is not the one that the index names; undefined if it is. */
+async function faultOf(distro: Distro, file: PackageFile, path: string): Promise<string | undefined> {
+  if (file.sha256 !== undefined) return undefined;
+  return distro.verify!(path, file.checksum!).then(
+    () => undefined,
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+/** The file in the store, if it is there; `digests`: what an earlier build found. */
+async function stored(
+  context: Context,
+  distro: Distro,
+  file: PackageFile,
+  digests: Record<string, string>,
+): Promise<Blob | undefined> {
+  const digest = file.sha256 ?? digests[file.checksum ?? ''];
+  if (digest === undefined || !(await context.has(digest, file.size))) return undefined;
+  const fault = await faultOf(distro, file, blobPath({ dir: context.store }, digest));
+  return fault === undefined ? { digest, size: file.size } : undefined;
+}
+
 /** Downloads what the store lacks; each file is kept as soon as it is verified. */
-async function fetchAll(context: StepContext<Params>, files: PackageFile[]): Promise<Record<string, Blob>> {
+async function fetchAll(
+  context: Context,
+  distro: Distro,
+  files: PackageFile[],
+): Promise<Record<string, Blob>> {
   const set: Record<string, Blob> = {};
   const missing: PackageFile[] = [];
+  const digests = digestsFact.parse((await context.before())['digests']);
   for (const file of files) {
-    if (await context.has(file.sha256, file.size)) set[file.file] = { digest: file.sha256, size: file.size };
-    else missing.push(file);
+    const blob = await stored(context, distro, file, digests);
+    if (blob === undefined) missing.push(file);
+    else set[file.file] = blob;
   }
   const total = missing.reduce((sum, file) => sum + file.size, 0);
   context.log(`${files.length} packages, ${missing.length} to download (${megabytes(total)})`);
@@ -36,10 +68,13 @@ async function fetchAll(context: StepContext<Params>, files: PackageFile[]): Pro
     limit(async () => {
       signal.throwIfAborted();
       const path = join('files', file.file);
-      await download({ ...file, to: join(context.work, path) }, signal, (count) => {
+      const to = join(context.work, path);
+      await download({ ...file, to }, signal, (count) => {
         received += count;
         context.progress(`${megabytes(received)} of ${megabytes(total)}`);
       });
+      const fault = await faultOf(distro, file, to);
+      if (fault !== undefined) throw altered(file, fault);
       set[file.file] = await context.keep(path);
     }).catch((error: unknown) => {
       failed.abort();
@@ -61,10 +96,21 @@ export default defineStep<Params>({
   async run(context) {
     const distro = await loadDistro(context.params.distro);
     const list = packageList.parse(JSON.parse(await readFile(context.path('list'), 'utf8')));
-    const packages = await fetchAll(context, list.packages);
-    const dates = list.packages.map(async ({ sha256, date }) => {
-      return date ?? (await distro.packageDate?.(blobPath({ dir: context.store }, sha256))) ?? 0;
+    const packages = await fetchAll(context, distro, list.packages);
+    const dates = list.packages.map(async ({ file, date }) => {
+      return (
+        date ?? (await distro.packageDate?.(blobPath({ dir: context.store }, packages[file]!.digest))) ?? 0
+      );
     });
-    return { sets: { packages }, epoch: Math.max(0, ...(await Promise.all(dates))) };
+    const digests = list.packages.flatMap(({ file, checksum }) =>
+      checksum === undefined ? [] : [[checksum, packages[file]!.digest]],
+    );
+    return {
+      sets: { packages },
+      epoch: Math.max(0, ...(await Promise.all(dates))),
+      ...(digests.length > 0 && {
+        facts: { digests: Object.fromEntries(digests) as Record<string, string> },
+      }),
+    };
   },
 });

@@ -1,6 +1,7 @@
 /** The distributions, and how a repository of each is made and a system of each asked what is installed in it. */
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { apkKeys, apkQuery, apkRepository, apkVersion } from './apk.ts';
 import type { SigningKey } from './openpgp.ts';
 import type { TestPackage } from './packages.ts';
 import { pacmanRepository } from './pacman.ts';
@@ -15,6 +16,12 @@ export interface Family {
   /** Pattern of what is below usr/share/doc. */
   documentation: string;
   repository: (packages: TestPackage[], root: string, key?: SigningKey) => Promise<void>;
+  /** What bootstrap.keyring names; default: the file of the public key. */
+  keyring?: (key: SigningKey) => string;
+  /** Keys that are valid for ever. */
+  timeless?: boolean;
+  /** How a version is written; default: as in the test packages. */
+  version?: (version: string) => string;
   /** `NAME VERSION` of each installed package, as the package manager of this machine says. */
   query: (root: string) => Promise<string[]>;
 }
@@ -57,4 +64,9 @@ export const FAMILIES: Family[] = [
   },
   rpm('fed', 'fedora', '42', 'fedora', 'releases/42/Everything/x86_64/os', 'usr/lib/sysimage/rpm'),
   rpm('alma', 'almalinux', '9', 'BaseOS', '9/BaseOS/x86_64/os', 'var/lib/rpm'),
+  {
+    ...{ name: 'alpine', branch: 'alpine', distro: 'alpine', suite: 'v3.22', components: ['main'] },
+    ...{ documentation: 'usr/share/doc/*', timeless: true },
+    ...{ repository: apkRepository, keyring: apkKeys, version: apkVersion, query: apkQuery },
+  },
 ];
