@@ -13,7 +13,7 @@ import { machineBudget, OVERHEAD } from '../vm/budget.ts';
 import { unsupported } from '../vm/firmware.ts';
 import { findArtifact, openImage, type Image } from '../vm/image.ts';
 import type { Accel } from '../vm/machine.ts';
-import { containerToolsPlan } from '../plan/tools.ts';
+import { containerToolsPlan, diffToolsPlan } from '../plan/tools.ts';
 import { openTools, openVmTools, type OpenTools } from '../vm/sandbox-tools.ts';
 import { runScenario, type ScenarioResult, type ScenarioRun } from '../vm/scenario/execute.ts';
 import { loadScenario, scenarioNames } from '../vm/scenario/load.ts';
@@ -158,6 +158,15 @@ async function writeJunit(file: string, report: TestReport): Promise<void> {
   }
 }
 
+/** Programs that builds use: opened when they are first needed. */
+function lazily(open: () => Promise<OpenTools>) {
+  let opening: Promise<OpenTools> | undefined;
+  return {
+    tools: async () => (await (opening ??= open())).tools,
+    close: async () => (await opening?.catch(() => undefined))?.close(),
+  };
+}
+
 interface Runner extends OpenTools {
   /** Absent: no scenario needs a machine. */
   accel?: Acceleration;
@@ -195,11 +204,14 @@ async function test(command: Command, options: TestOptions): Promise<void> {
   let report: TestReport;
   try {
     const { tools, close, accel } = await openRunner(config, image, chosen, options, reporter.emit);
+    const builders = lazily(async () =>
+      openTools(config, diffToolsPlan(config), { emit: reporter.emit, signal: interruption }),
+    );
     try {
       const start = now();
       reporter.emit({ type: 'run-start', total: chosen.length });
       const run = {
-        ...{ image, tools, dir, signal: interruption },
+        ...{ image, tools, buildTools: builders.tools, dir, signal: interruption },
         ...{ defaults: machineDefaults(config), ...(accel && { acceleration: accel }) },
       };
       const results = await runAll(chosen, run, reporter.emit, await machineBudget());
@@ -207,6 +219,7 @@ async function test(command: Command, options: TestOptions): Promise<void> {
       reporter.emit({ type: 'run-end', ok, ms: now() - start, ran: results.length, cached: 0 });
       report = { image: image.name, acceleration: accel?.text, results, skipped };
     } finally {
+      await builders.close();
       await close();
     }
   } finally {

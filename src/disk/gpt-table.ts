@@ -34,6 +34,7 @@ export interface Gpt {
 
 /** The table whose header is in a sector; undefined if it is not whole. */
 async function readTable(disk: RawDisk, lba: number): Promise<Table | undefined> {
+  if (lba < 1) return undefined;
   const header = await disk.read(lba * SECTOR, SECTOR);
   if (header.length < SECTOR || header.toString('latin1', 0, 8) !== 'EFI PART') return undefined;
   const length = header.readUInt32LE(12);
@@ -104,11 +105,16 @@ export interface GptEntry {
   /** In the byte order of the table. */
   type: Buffer;
   name: string;
+  /** Bytes. */
+  start: number;
+  size: number;
   /** Bits 48 to 63 of the attributes, whose meaning is up to the type. */
   state: number;
 }
 
-/** Of an entry: attributes, the upper bits of which belong to the type, and the name. */
+/** Of an entry: first and last sector, attributes, the upper bits of which belong to the type, and the name. */
+const FIRST = 32;
+const LAST = 40;
 const STATE = 54;
 const NAME = 56;
 
@@ -116,10 +122,12 @@ export function entriesOf({ header, entries }: Table): GptEntry[] {
   const size = header.readUInt32LE(ENTRY_SIZE);
   return Array.from({ length: Math.floor(entries.length / size) }, (_, index) => {
     const entry = entries.subarray(index * size, (index + 1) * size);
+    const [first, last] = [FIRST, LAST].map((at) => Number(entry.readBigUInt64LE(at))) as [number, number];
     return {
       number: index + 1,
       type: entry.subarray(0, 16),
       name: entry.toString('utf16le', NAME, 128).replace(/\0.*$/s, ''),
+      ...{ start: first * SECTOR, size: (last - first + 1) * SECTOR },
       state: entry.readUInt16LE(STATE),
     };
   });

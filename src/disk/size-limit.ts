@@ -54,6 +54,7 @@ export function checkLimit(
   size: number,
   limit: number | undefined,
   largest: readonly Part[],
+  hint = 'Install less, exclude files from the image, leave less headroom, or raise the limit',
 ): void {
   if (limit === undefined || size <= limit) return;
   const contents = largest.map((part) => `${part.path} ${mebibytes(part.size)}`).join(', ');
@@ -61,6 +62,6 @@ export function checkLimit(
     'E_TOO_LARGE',
     `${what} is ${size} bytes (${mebibytes(size)}), ${size - limit} bytes above the limit of ${limit}` +
       (contents === '' ? '' : `; largest: ${contents}`),
-    { hint: 'Install less, exclude files from the image, leave less headroom, or raise the limit' },
+    { hint },
   );
 }

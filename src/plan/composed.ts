@@ -120,6 +120,7 @@ export function composedSteps(
   const outputs: [string, Output][] = [
     ['raw', { extension: 'raw', from: from('disk', 'raw') }],
     ['rootfs', { extension: 'rootfs.img', from: from('rootfs', 'image') }],
+    ['chunks', { extension: 'rootfs.img.chunks', from: from('chunks', 'chunks') }],
     ['config', { extension: 'config.img', from: from('config', 'image') }],
     ['tar', { extension: 'tar', from: tar('system').tar }],
     ['vmlinuz', { extension: 'vmlinuz', from: boot('kernel') }],
@@ -150,6 +151,7 @@ export function composedSteps(
       composed('selector', 'compose', { items: system.boot as unknown as Json }),
       composed('boot', 'compose-boot', {}, tar('selector')),
       step('rootfs', 'filesystem', rootfs, { root: COMPOSED_ROOT }),
+      step('chunks', 'chunks', {}, { file: from('rootfs', 'image') }),
       step(
         'config',
         'config-volume',

@@ -22,6 +22,11 @@ export interface SlotPartition {
   disk: RawDisk;
 }
 
+/** The same for who only looks. */
+export interface SlotContents {
+  disk: Pick<RawDisk, 'size' | 'read'>;
+}
+
 export interface GptMachine {
   /** The disk with the table. */
   disk: RawDisk;
@@ -32,13 +37,18 @@ export interface GptMachine {
 
 const UNFINISHED = '# Osmith slot 1 unfinished';
 
-async function recordPlace({ disk }: SlotPartition): Promise<number> {
+async function recordPlace({ disk }: SlotContents): Promise<number> {
   return (await disk.size()) - RECORD_SIZE;
 }
 
-async function readRecord(partition: SlotPartition): Promise<string> {
+async function readRecord(partition: SlotContents): Promise<string> {
   const bytes = await partition.disk.read(await recordPlace(partition), RECORD_SIZE);
   return bytes.toString('latin1').replace(/\0+$/, '');
+}
+
+/** What a slot's end says that it holds; undefined: it is not complete. */
+export async function readSystem(slot: SlotContents): Promise<SlotSystem | undefined> {
+  return parseRecord(await readRecord(slot));
 }
 
 async function writeRecord(partition: SlotPartition, content: SlotSystem | string): Promise<void> {
@@ -147,7 +157,7 @@ export function gptSlotStore(machine: GptMachine): SlotStore {
       ]);
       await writeEntries(machine.disk, gpt, withStates(gpt.table, wanted));
     },
-    system: async (slot) => parseRecord(await readRecord(machine.slots[slot])),
+    system: async (slot) => readSystem(machine.slots[slot]),
     part: (slot) => images[slot],
     async checkRoom(slot, parts: readonly SlotPart[]) {
       const room = await recordPlace(machine.slots[slot]);

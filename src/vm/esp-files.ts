@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fatImage } from '../disk/mtools.ts';
-import { findPartition } from './gpt.ts';
+import { findEsp, findPartition } from './gpt.ts';
 import { runTool, type Tools } from './tools.ts';
 
 export interface EspOfDisk {
@@ -25,7 +25,7 @@ async function mtools({ tools, dir, disk }: EspOfDisk, argv: string[]): Promise<
 }
 
 async function imageOf({ disk, partition }: EspOfDisk): Promise<string> {
-  return fatImage(disk, await findPartition(disk, partition));
+  return fatImage(disk, await (partition === undefined ? findEsp(disk) : findPartition(disk, partition)));
 }
 
 /** Texts of small files; without those that are not there. While a machine is on, one may be half old and half new. */

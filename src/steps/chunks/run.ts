@@ -7,7 +7,7 @@ import { defineStep } from '../types.ts';
 
 export default defineStep({
   kind: 'chunks',
-  summary: () => 'Index the initrd for updates',
+  summary: () => 'Make the index for small updates',
   params: z.strictObject({}),
   async run(context) {
     const chunks = await chunkFile(context.path('file'));

@@ -42,12 +42,19 @@ function contentSizes(context: Context, espBytes: number): Record<string, number
   return Object.fromEntries(sizes);
 }
 
-/** Throws E_TOO_LARGE for an image that its partition cannot hold: what is in it says what to leave out. */
-function checkContents(context: Context): void {
-  for (const { name, size, contents } of context.params.layout.partitions) {
-    if (contents !== 'image' || !('bytes' in size)) continue;
-    const what = `The image for the partition ${name}`;
-    checkLimit(what, context.blob(name).size, size.bytes, partsOf(context.facts(name)));
+/** Throws E_TOO_LARGE for what its partition cannot hold, and says what is largest in it. */
+function checkContents(context: Context, layout: Params['layout'], boot: readonly EspFile[]): void {
+  for (const { name, size, contents } of layout.partitions) {
+    if (!('bytes' in size)) continue;
+    if (contents === 'image') {
+      const what = `The image for the partition ${name}`;
+      checkLimit(what, context.blob(name).size, size.bytes, partsOf(context.facts(name)));
+    } else if (contents === 'esp') {
+      const what = `What boots the system, for the partition ${name},`;
+      const parts = largestOf(boot.map(({ target, size }) => ({ path: target, size })));
+      const hint = 'Leave modules and programs out of what boots it, or set image.esp_size';
+      checkLimit(what, fatBytes(boot.map(({ size }) => size)), size.bytes, parts, hint);
+    }
   }
 }
 
@@ -129,7 +136,7 @@ export default defineStep<Params>({
       throw new OsmithError('E_STEP', `${arch} machines have no BIOS: set bios to false`);
     const { files, directories, loaders } = await espContents(context);
     const layout = withSizes(context.params);
-    checkContents(context);
+    checkContents(context, layout, files);
     const placement = place(layout, contentSizes(context, fatBytes(files.map(({ size }) => size))), bios);
     const parts = largest(context, files);
     const need = needOf(context, files);

@@ -13,7 +13,7 @@ import { formatToken, goodToken } from './token.ts';
 export interface FaultPlace {
   /** For the spoiled copy. */
   dir: string;
-  /** `initrd` or `vmlinuz`. */
+  /** Of the release, such as `initrd`. */
   part: string;
   /** Of the file's size. */
   percent: number;

@@ -1,47 +1,19 @@
 /** Releases for tests: the image that is tested, or another build made from it in a moment. */
 import { constants } from 'node:fs';
-import { appendFile, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
-import { CPIO_TYPE, cpioArchive, padding4, type CpioEntry } from '../../disk/cpio.ts';
 import { buildId } from '../../disk/boot-slots.ts';
 import { OsmithError } from '../../errors.ts';
 import { digestOf } from '../../update/boot-disk.ts';
 import { chunkFile, formatIndex } from '../../update/chunks.ts';
 import { artifact, findArtifact, type Image } from '../image.ts';
+import { slotKindOf } from '../slots/index.ts';
+import type { Making as SlotMaking } from '../slots/types.ts';
+import type { BuildName } from './builds.ts';
 
 /** A day, in seconds: how far builds are apart that are made from the same image. */
 const DAY = 86_400;
-
-interface Making {
-  /** Seconds after the image's own date. */
-  later: number;
-  /** What the kernel unpacks over the image's own initrd. */
-  entries: CpioEntry[];
-}
-
-const file = (name: string, mode: number, text: string): CpioEntry => ({
-  name,
-  mode: CPIO_TYPE.file | mode,
-  data: Buffer.from(text),
-});
-
-/**
- * What can be published. An initrd is a chain of archives, and one more makes another build of it: other digests, another
- * identity, and whatever the archive says comes true when it boots.
- */
-export const BUILDS = {
-  /** The image itself. */
-  same: { later: 0, entries: [] },
-  /** A later build that works. */
-  newer: { later: DAY, entries: [file('osmith-release', 0o444, 'newer\n')] },
-  /** A later build that does not come up: its first program ends, and the kernel panics. */
-  broken: { later: DAY, entries: [file('init', 0o755, '#!/bin/busybox sh\nexit 1\n')] },
-} as const satisfies Record<string, Making>;
-export type BuildName = keyof typeof BUILDS;
-export const BUILD_NAMES = Object.keys(BUILDS) as [BuildName];
 
 const manifestSchema = z.looseObject({
   name: z.string(),
@@ -64,40 +36,51 @@ async function describe([name, path]: [string, string]) {
   return { name, size, sha256: (await digestOf(path, size))! };
 }
 
-/** Makes a release of the image below `dir`. `chunks`: with the index for small downloads, if the build made one. */
+interface Making extends Pick<SlotMaking, 'buildTools'> {
+  dir: string;
+  /** With the index for small downloads, if the build made one. */
+  chunks: boolean;
+  cmdline?: string | undefined;
+}
+
+/** Makes a release of the image below `dir`. */
 export async function makeRelease(
   image: Image,
   build: BuildName,
-  { dir, chunks, cmdline }: { dir: string; chunks: boolean; cmdline?: string | undefined },
+  { dir, chunks, cmdline, buildTools }: Making,
 ): Promise<MadeRelease> {
   await mkdir(dir, { recursive: true });
-  const { later, entries }: Making = BUILDS[build];
+  const kind = slotKindOf(image);
   const manifest = manifestSchema.parse(JSON.parse(await readFile(join(image.dir, 'manifest.json'), 'utf8')));
-  const names = { vmlinuz: `${image.name}.vmlinuz`, initrd: `${image.name}.initrd` };
-  const initrd = join(dir, names.initrd);
-  await copyFile(artifact(image, 'initrd'), initrd, constants.COPYFILE_FICLONE);
-  if (entries.length > 0) {
-    const archive = await buffer(Readable.from(cpioArchive(entries, manifest.epoch), { objectMode: false }));
-    await appendFile(initrd, Buffer.concat([padding4((await stat(initrd)).size), archive]));
+  const { epoch } = manifest;
+  const nameOf = (part: string) => `${image.name}.${part}`;
+  const files = new Map(kind.parts.map((part) => [nameOf(part), artifact(image, part)]));
+  const main = nameOf(kind.main);
+  if (build !== 'same') {
+    const changed = join(dir, main);
+    await copyFile(files.get(main)!, changed, constants.COPYFILE_FICLONE);
+    await kind.change(changed, build, { buildTools, epoch });
+    files.set(main, changed);
   }
-  const files = new Map([
-    [names.vmlinuz, artifact(image, 'vmlinuz')],
-    [names.initrd, initrd],
-  ]);
-  if (chunks && findArtifact(image, 'initrd.chunks') !== undefined) {
-    const index = `${names.initrd}.chunks`;
+  if (chunks && findArtifact(image, `${kind.main}.chunks`) !== undefined) {
+    const index = `${main}.chunks`;
+    await writeFile(join(dir, index), formatIndex(await chunkFile(files.get(main)!)));
     files.set(index, join(dir, index));
-    await writeFile(files.get(index)!, formatIndex(await chunkFile(initrd)));
   }
   const artifacts = await Promise.all([...files].map(describe));
-  const parts = Object.entries(names).map(([name, path]) => ({
-    ...artifacts.find((each) => each.name === path)!,
-    name,
+  const parts = kind.parts.map((part) => ({
+    ...artifacts.find(({ name }) => name === nameOf(part))!,
+    name: part,
   }));
   const words = [manifest.cmdline, cmdline].filter((text) => text !== undefined && text !== '');
   return {
     ...{ name: image.name, files, build: buildId(parts) },
-    manifest: { ...manifest, epoch: manifest.epoch + later, cmdline: words.join(' '), artifacts },
+    manifest: {
+      ...manifest,
+      epoch: build === 'same' ? epoch : epoch + DAY,
+      cmdline: words.join(' '),
+      artifacts,
+    },
   };
 }
 
@@ -107,10 +90,10 @@ export async function imageBuild(image: Image): Promise<string> {
   const { artifacts } = z
     .object({ artifacts: z.array(z.object({ name: z.string(), size: z.number(), sha256: z.string() })) })
     .parse(JSON.parse(text));
-  const parts = ['vmlinuz', 'initrd'].map((name) => {
-    const found = artifacts.find((each) => each.name === `${image.name}.${name}`);
-    if (found !== undefined) return { ...found, name };
-    throw new OsmithError('E_NO_IMAGE', `The build in ${image.dir} has no .${name} artifact`);
+  const parts = slotKindOf(image).parts.map((part) => {
+    const found = artifacts.find(({ name }) => name === `${image.name}.${part}`);
+    if (found !== undefined) return { ...found, name: part };
+    throw new OsmithError('E_NO_IMAGE', `The build in ${image.dir} has no .${part} artifact`);
   });
   return buildId(parts);
 }

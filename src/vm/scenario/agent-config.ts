@@ -5,7 +5,9 @@ import { z } from 'zod';
 import { configSchema } from '../../agent/config.ts';
 import { LOCAL_CONFIG } from '../../disk/boot-slots.ts';
 import { formatKey, generateKey, publicKeyOf, type Key } from '../../pattern/index.ts';
+import { fatImage } from '../../disk/mtools.ts';
 import { writeToEsp } from '../esp-files.ts';
+import { findPartition } from '../gpt.ts';
 import { runTool, type Tools } from '../tools.ts';
 import type { VmSpec } from '../vm.ts';
 import { AGENT_PLACES, type AgentSetup } from './types.ts';
@@ -73,6 +75,15 @@ async function cidataVolume(tools: Tools, dir: string, text: string): Promise<st
   return volume;
 }
 
+/** The partition that edge systems have for it. */
+async function writeToConfig(tools: Tools, dir: string, disk: string, text: string): Promise<void> {
+  const content = join(dir, 'agent.json');
+  await writeFile(content, text);
+  const volume = fatImage(disk, await findPartition(disk, 'CONFIG'));
+  const env = { MTOOLS_SKIP_CHECK: '1', TZ: 'UTC' };
+  await runTool(tools, ['mcopy', '-o', '-i', volume, content, '::agent.json'], { write: [dir, disk], env });
+}
+
 /** Hands the configuration in: changes the machine, or the file `disk`. */
 export async function handInConfig(
   { through, config }: AgentSetup,
@@ -84,6 +95,7 @@ export async function handInConfig(
   if (through === 'smbios') spec.oemStrings = [`${PREFIX}${text}`];
   else if (through === 'cidata')
     spec.disks = [...(spec.disks ?? []), { file: await cidataVolume(tools, dir, text), format: 'raw' }];
+  else if (through === 'config') await writeToConfig(tools, dir, spec.disks![0]!.file, text);
   else if (spec.kernel !== undefined)
     spec.kernel = { ...spec.kernel, cmdline: `${spec.kernel.cmdline} ${word}` };
   else {

@@ -47,6 +47,8 @@ export interface ScenarioResult {
 export interface ScenarioRun {
   image: Image;
   tools: Tools;
+  /** Programs that builds use: opened when they are first needed. */
+  buildTools: () => Promise<Tools>;
   /** What runs machines; there may be none. */
   acceleration?: Acceleration;
   defaults: MachineDefaults;
@@ -143,7 +145,7 @@ function holdMachine(
     });
   };
   const context: ScenarioContext = {
-    ...{ scenario, image, tools, dir, signal, keys, server, once },
+    ...{ scenario, image, tools, buildTools: run.buildTools, dir, signal, keys, server, once },
     async start(options) {
       await vm?.stop();
       guest = undefined;

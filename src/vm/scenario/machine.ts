@@ -1,6 +1,6 @@
 /** The machine that a scenario asks for. */
 import { constants, createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
@@ -59,19 +59,29 @@ const ARTIFACT: Record<BootMedium, string> = { disk: 'raw', network: 'pxe.tar', 
 export function neededArtifacts(scenario: Scenario): string[] {
   const { firmware, boot, medium = ARTIFACT[boot], artifacts = [] } = scenario;
   if (firmware === 'none') return [ROOTFS, ...artifacts];
-  const files = ['vmlinuz', 'initrd'];
-  if (firmware === 'direct') return [...files, ...artifacts];
-  return [medium, ...(needs(scenario, 'build') ? files : []), ...artifacts];
+  if (firmware === 'direct') return ['vmlinuz', 'initrd', ...artifacts];
+  return [medium, ...artifacts];
+}
+
+/** Throws E_TEST for a disk that the image does not fit on. */
+async function largerDisk(file: string, wanted: number): Promise<number> {
+  const { size } = await stat(file);
+  if (wanted >= size) return wanted;
+  throw new OsmithError('E_TEST', `The image has ${size} bytes, the disk of the scenario only ${wanted}`, {
+    hint: 'Set `disk` to more than the image, such as 4G',
+  });
 }
 
 /** The artifact, or a copy of it: tampered with, or one that keeps what is written. */
 async function bootDisk(scenario: Scenario, image: Image, tools: Tools, dir: string): Promise<Disk> {
   const original = artifact(image, 'raw');
   const keeps = needs(scenario, 'disk');
-  const viaDisk = scenario.agent?.through === 'command-line';
-  if (scenario.alter.length === 0 && !keeps && !viaDisk) return { file: original, format: 'raw' };
+  const viaDisk = ['command-line', 'config'].includes(scenario.agent?.through ?? '');
+  if (scenario.alter.length === 0 && !keeps && !viaDisk && scenario.disk === undefined)
+    return { file: original, format: 'raw' };
   const file = join(dir, DISK);
   await copyFile(original, file, constants.COPYFILE_FICLONE);
+  if (scenario.disk !== undefined) await truncate(file, await largerDisk(file, scenario.disk * MIB));
   for (const alteration of scenario.alter) await alterDisk(tools, file, dir, image.arch, alteration);
   return { file, format: 'raw', ...(keeps && { writable: true, disposable: true }) };
 }

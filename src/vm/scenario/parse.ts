@@ -8,7 +8,7 @@ import { ARCHES, FIRMWARES, unsupported } from '../firmware.ts';
 import { agentSchema } from './agent-config.ts';
 import { size } from './size.ts';
 import { STEP_KINDS } from './steps.ts';
-import { BOOT_MEDIA, type DiskName, type Scenario, type ScenarioStep } from './types.ts';
+import { BOOT_MEDIA, type AgentPlace, type DiskName, type Scenario, type ScenarioStep } from './types.ts';
 
 const alteration = z.strictObject({
   file: z.string().min(1),
@@ -28,6 +28,7 @@ const scenarioSchema = z.strictObject({
   artifacts: z.array(z.string().min(1)).optional(),
   memory: size.optional(),
   cpus: z.int().min(1).max(64).optional(),
+  disk: size.optional(),
   clock: z
     .string()
     .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$/, 'must be a date such as 2031-01-01 or 2031-01-01T12:00:00')
@@ -36,6 +37,12 @@ const scenarioSchema = z.strictObject({
   agent: agentSchema.optional(),
   steps: z.array(z.unknown()).min(1),
 });
+
+/** Places of the agent's configuration that are on the disk. */
+const ON_DISK: Partial<Record<AgentPlace, string>> = {
+  'command-line': 'command line',
+  config: 'configuration partition',
+};
 
 type Path = (string | number)[];
 
@@ -169,9 +176,13 @@ export function parseScenario(text: string, file: string): Scenario {
     faults.push({ path: ['boot'], message: `Booting from the network needs UEFI, not ${rest.firmware}` });
   }
   for (const [index, step] of parsedSteps.entries()) faults.push(...needFaults(rest, step, ['steps', index]));
-  if (rest.boot !== 'disk' && rest.agent?.through === 'command-line') {
-    const message = 'Only a machine that boots from its disk can have its command line changed';
+  const through = rest.agent?.through ?? 'smbios';
+  if (rest.boot !== 'disk' && ON_DISK[through] !== undefined) {
+    const message = `Only a machine that boots from its disk can have its ${ON_DISK[through]} changed`;
     faults.push({ path: ['agent', 'through'], message, hint: 'Use smbios or cidata' });
+  }
+  if ((rest.boot !== 'disk' || rest.firmware === 'direct') && rest.disk !== undefined) {
+    faults.push({ path: ['disk'], message: 'Only a machine that boots from its disk can have a larger one' });
   }
   if (!['disk', 'usb'].includes(rest.boot) && rest.alter.length > 0) {
     faults.push({ path: ['alter'], message: 'Only files of a disk or a USB stick can be altered' });

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { now } from '../../env.ts';
+import { ROOT_PART } from '../../disk/gpt-slots.ts';
 import { OsmithError } from '../../errors.ts';
 import { FAULT_NAMES, FAULTS, type Fault } from '../publish/faults.ts';
 import { publicationOf } from '../publish/publication.ts';
-import { BUILD_NAMES, makeRelease } from '../publish/release.ts';
-import { openImage } from '../image.ts';
+import { BUILD_NAMES } from '../publish/builds.ts';
+import { makeRelease } from '../publish/release.ts';
+import { openImage, type Image } from '../image.ts';
+import { PART_NAMES, slotKindOf } from '../slots/index.ts';
 import { workspacePath } from './paths.ts';
 import { size } from './size.ts';
 import { defineStepKind, type ScenarioContext } from './types.ts';
@@ -16,8 +19,16 @@ import { defineStepKind, type ScenarioContext } from './types.ts';
 /** Directory of the files that the server has. */
 const RELEASES = 'releases';
 
-/** Parts of a release that faults and waits can be about. */
-const part = z.enum(['initrd', 'vmlinuz']);
+/** Part of a release that faults and waits are about; absent: the one that makes a build another one. */
+const part = z.enum(PART_NAMES).optional();
+
+function partOf(image: Image, file: string | undefined): string {
+  const { parts, main } = slotKindOf(image);
+  if (file === undefined || parts.includes(file)) return file ?? main;
+  throw new OsmithError('E_TEST', `Releases of ${image.name} have no ${file}`, {
+    hint: `They have ${parts.join(', ')}`,
+  });
+}
 
 const params = z.strictObject({
   build: z.enum(BUILD_NAMES).default('newer'),
@@ -25,7 +36,7 @@ const params = z.strictObject({
   image: z.string().optional(),
   fault: z.enum(FAULT_NAMES).optional(),
   /** The file that a fault is about. */
-  file: part.default('initrd'),
+  file: part,
   /** Where in the file, in percent of its size. */
   at: z.number().min(0).max(100).default(50),
   /** Whether machines can download only what differs. */
@@ -41,11 +52,18 @@ function title({ build, fault, image }: Serve): string {
 }
 
 async function release(context: ScenarioContext, { build, image, chunks, cmdline }: Serve) {
+  if (cmdline !== undefined && slotKindOf(context.image).main === ROOT_PART)
+    throw new OsmithError('E_TEST', 'A root image brings its own kernel command line', {
+      hint: 'Leave out `cmdline`, or publish another build with `image`',
+    });
   const source =
     image === undefined ? context.image : await openImage(workspacePath(context.scenario, image));
   const key = JSON.stringify([build, image, chunks, cmdline]);
   return context.once(`release ${key}`, async (number) =>
-    makeRelease(source, build, { dir: join(context.dir, RELEASES, String(number)), chunks, cmdline }),
+    makeRelease(source, build, {
+      ...{ dir: join(context.dir, RELEASES, String(number)), chunks, cmdline },
+      buildTools: context.buildTools,
+    }),
   );
 }
 
@@ -64,7 +82,8 @@ export const serve = defineStepKind({
     const made = await release(context, given);
     const fault: Fault = given.fault === undefined ? { text: '' } : FAULTS[given.fault];
     const server = await context.server();
-    const where = { dir: join(context.dir, RELEASES, 'spoiled'), part: given.file, percent: given.at };
+    const file = partOf(context.image, given.file);
+    const where = { dir: join(context.dir, RELEASES, 'spoiled'), part: file, percent: given.at };
     server.publish(await publicationOf(made, context.keys, fault, where));
     context.remember(given.build, made.build);
   },
@@ -88,14 +107,14 @@ export const sent = defineStepKind({
   short: 'percent',
   params: z.strictObject({
     percent: z.number().min(0).max(100),
-    file: part.default('initrd'),
+    file: part,
     within: z.number().positive().default(300),
   }),
-  title: ({ file, percent }) => `has downloaded ${percent} % of the ${file}`,
+  title: ({ file = 'new system', percent }) => `has downloaded ${percent} % of the ${file}`,
   needs: { network: true },
   run: async (context, { percent, file, within }) => {
     const server = await context.server();
-    const name = `${context.image.name}.${file}`;
+    const name = `${context.image.name}.${partOf(context.image, file)}`;
     const end = now() + within * 1000;
     for (;;) {
       const share = server.reached(name);

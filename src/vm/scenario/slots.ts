@@ -1,20 +1,12 @@
 /** Steps about the two slots of boot files: what the disk says, and what runs. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import {
-  GRUBENV,
-  parseEnvironment,
-  parseSlotConfig,
-  slotConfig,
-  SLOTS,
-  type BootEnvironment,
-  type Slot,
-} from '../../disk/boot-slots.ts';
+import { SLOTS, type Slot } from '../../disk/boot-slots.ts';
 import { now } from '../../env.ts';
 import { OsmithError } from '../../errors.ts';
 import { readRunning } from '../../update/read-state.ts';
-import { readFromEsp, type EspOfDisk } from '../esp-files.ts';
-import { BUILD_NAMES } from '../publish/release.ts';
+import { BUILD_NAMES } from '../publish/builds.ts';
+import { slotKindOf, type SlotsFound } from '../slots/index.ts';
 import { espOf } from './disk.ts';
 import { defineStepKind, type ScenarioContext } from './types.ts';
 
@@ -42,18 +34,11 @@ export interface SlotsSeen {
 }
 
 export function slotsSeen(
-  { slot: boots, trial }: BootEnvironment,
-  builds: Record<Slot, string | undefined>,
+  { environment: { slot: boots, trial }, systems }: SlotsFound,
   nameOf: (build: string) => string,
 ): SlotsSeen {
-  const name = (of: Slot) => (builds[of] === undefined ? 'incomplete' : nameOf(builds[of]));
+  const name = (of: Slot) => (systems[of] === undefined ? 'incomplete' : nameOf(systems[of].build));
   return { boots, tries: trial?.slot ?? 'none', a: name('a'), b: name('b') };
-}
-
-async function look(esp: EspOfDisk, nameOf: (build: string) => string): Promise<SlotsSeen> {
-  const texts = await readFromEsp(esp, [GRUBENV, ...SLOTS.map(slotConfig)]);
-  const of = (each: Slot) => parseSlotConfig(each, texts.get(slotConfig(each)))?.build;
-  return slotsSeen(parseEnvironment(texts.get(GRUBENV)), { a: of('a'), b: of('b') }, nameOf);
 }
 
 /** What is not as expected, in words; undefined if all is. */
@@ -83,17 +68,29 @@ async function nameOfBuild(context: ScenarioContext): Promise<(build: string) =>
 /** Milliseconds between two looks. */
 const PAUSE = 1000;
 
+/** What is not as expected on the disk. A machine that starts for the first time makes its second slot then. */
+async function faultOnDisk(
+  context: ScenarioContext,
+  expected: Omit<Expected, 'within'>,
+): Promise<string | undefined> {
+  try {
+    const found = await slotKindOf(context.image).look(await espOf(context));
+    return slotMismatch(expected, slotsSeen(found, await nameOfBuild(context)));
+  } catch (error) {
+    if (error instanceof OsmithError && error.code === 'E_UPDATE') return error.message;
+    throw error;
+  }
+}
+
 /** Looks at the slots on the disk, or waits until they are as expected. */
 export const slots = defineStepKind({
   params: expectation,
   title,
   needs: { disk: true, build: true },
   run: async (context, { within, ...expected }) => {
-    const esp = await espOf(context);
-    const nameOf = await nameOfBuild(context);
     const end = now() + within * 1000;
     for (;;) {
-      const fault = slotMismatch(expected, await look(esp, nameOf));
+      const fault = await faultOnDisk(context, expected);
       if (fault === undefined) return;
       if (now() >= end) {
         const when = within > 0 ? ` after ${within} s` : '';
@@ -105,6 +102,16 @@ export const slots = defineStepKind({
     }
   },
 });
+
+/** Nobody can log in to composed systems as they are built; but their kernels are not told to be quiet. */
+async function commandLine(context: ScenarioContext): Promise<string> {
+  if (!context.image.composed) return (await (await context.guest()).run('cat /proc/cmdline', 60)).output;
+  const lines = context
+    .vm()
+    .serial.text()
+    .matchAll(/Kernel command line: (.*)/g);
+  return [...lines].at(-1)?.[1] ?? '';
+}
 
 /** Looks which slot and build the running system was started from. */
 export const running = defineStepKind({
@@ -120,7 +127,7 @@ export const running = defineStepKind({
   goOn: true,
   needs: { build: true },
   run: async (context, expected) => {
-    const { output } = await (await context.guest()).run('cat /proc/cmdline', 60);
+    const output = await commandLine(context);
     const found = readRunning(output);
     const seen = {
       slot: found.slot,

@@ -1,6 +1,7 @@
 /** What steps make of what they see. The machines themselves are in test/. */
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../agent/config.ts';
+import type { BootEnvironment, SlotSystem } from '../../disk/boot-slots.ts';
 import { generateKey } from '../../pattern/index.ts';
 import { completeConfig } from './agent-config.ts';
 import { differences } from './disk.ts';
@@ -11,7 +12,7 @@ import { STEP_KINDS } from './steps.ts';
 describe('slots', () => {
   const name = (build: string) => ({ one: 'same', two: 'newer' })[build] ?? 'another';
 
-  it.each<[string, Parameters<typeof slotsSeen>[0], [a?: string, b?: string], object]>([
+  it.each<[string, BootEnvironment, [a?: string, b?: string], object]>([
     ['as it was built', { slot: 'a' }, ['one'], { boots: 'a', tries: 'none', a: 'same', b: 'incomplete' }],
     [
       'before the next boot',
@@ -22,13 +23,15 @@ describe('slots', () => {
     ['confirmed', { slot: 'b' }, ['one', 'two'], { boots: 'b', tries: 'none', b: 'newer' }],
     ['something else', { slot: 'a' }, ['three'], { a: 'another' }],
   ])('%s', (_, environment, [a, b], expected) => {
-    const seen = slotsSeen(environment, { a, b }, name);
+    const system = (build?: string) => (build === undefined ? undefined : ({ build } as SlotSystem));
+    const seen = slotsSeen({ environment, systems: { a: system(a), b: system(b) } }, name);
     expect(seen).toMatchObject(expected);
     expect(slotMismatch(expected, seen)).toBeUndefined();
   });
 
   it('says all that is wrong', () => {
-    const seen = slotsSeen({ slot: 'a' }, { a: 'one', b: undefined }, name);
+    const systems = { a: { build: 'one' } as SlotSystem, b: undefined };
+    const seen = slotsSeen({ environment: { slot: 'a' }, systems }, name);
     expect(slotMismatch({ boots: 'b', b: 'newer', a: 'same' }, seen)).toBe(
       'boots: a, not b; b: incomplete, not newer',
     );

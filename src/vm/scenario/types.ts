@@ -11,7 +11,7 @@ import { MEDIA } from '../machine.ts';
 import type { Vm } from '../vm.ts';
 
 /** How the agent's configuration gets into the machine. */
-export const AGENT_PLACES = ['smbios', 'cidata', 'command-line'] as const;
+export const AGENT_PLACES = ['smbios', 'cidata', 'command-line', 'config'] as const;
 export type AgentPlace = (typeof AGENT_PLACES)[number];
 
 export interface AgentSetup {
@@ -49,6 +49,8 @@ export interface Scenario {
   /** MiB; absent: what the configuration says. */
   memory?: number | undefined;
   cpus?: number | undefined;
+  /** MiB that its disk has; absent: as much as the image. */
+  disk?: number | undefined;
   /** What the machine's clock says when it is switched on, ISO 8601; absent: the time. */
   clock?: string | undefined;
   alter: Alteration[];
@@ -91,6 +93,8 @@ export interface ScenarioContext extends CommandContext {
   scenario: Scenario;
   image: Image;
   tools: Tools;
+  /** Programs that builds use. */
+  buildTools: () => Promise<Tools>;
   /** The scenario's own directory; stays when it is over. */
   dir: string;
   keys: RunKeys;
