@@ -11,6 +11,7 @@ const COMMANDS = [
   'build',
   'plan',
   'compose',
+  'unpack',
   'pkg',
   'template',
   'lock',

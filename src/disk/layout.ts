@@ -27,7 +27,7 @@ const partitionName = z
   .string()
   .min(1)
   .max(36)
-  .regex(/^[^"]*$/);
+  .regex(/^[^"/]*$/);
 
 const partitionSchema = z.strictObject({
   /** Unique in the layout; its name in a GPT, unless that has a title. */

@@ -14,13 +14,20 @@ export function directoriesOf(files: readonly string[]): string[] {
   return [...new Set(all)].sort();
 }
 
-export function mmdArgv(image: string, directories: readonly string[]): string[] {
-  return ['mmd', '-i', image, ...directories.map((directory) => `::${directory}`)];
+/** `clash`: what happens to those that are there; `s`: nothing, though mmd then ends with 1. */
+export function mmdArgv(image: string, directories: readonly string[], clash?: 's'): string[] {
+  const skip = clash === undefined ? [] : ['-D', clash];
+  return ['mmd', ...skip, '-i', image, ...directories.map((directory) => `::${directory}`)];
 }
 
 /** Time stamps come from SOURCE_DATE_EPOCH; without `-m` those of the source are not looked at. */
 export function mcopyArgv(image: string, source: string, target: string): string[] {
   return ['mcopy', '-i', image, source, `::${target}`];
+}
+
+/** The same in place of a file that is there. */
+export function overwriteArgv(image: string, source: string, target: string): string[] {
+  return ['mcopy', '-o', '-i', image, source, `::${target}`];
 }
 
 /** The other way; without `-n` it would ask before it writes over a file. */

@@ -3,7 +3,8 @@ import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 import { hookSteps, throwFaults, errorSteps, type HookSteps } from './hooks.ts';
 import { manifestSteps, type ManifestRequest } from './manifest.ts';
-import { chosenOutputs, type Packaged } from './package.ts';
+import { osImageOutput, osImageSteps } from './os-image.ts';
+import { chosenOutputs, type Output, type Packaged } from './package.ts';
 import { savedConfig } from './saved-config.ts';
 import { sbomSteps } from './sbom.ts';
 import { imagesOf, signingSteps } from './sign.ts';
@@ -14,6 +15,8 @@ export interface System extends Pick<ManifestRequest, 'config' | 'name' | 'root'
   /** The steps before those of the packaging. */
   before: Step[];
   packaged: Packaged;
+  /** Of what is built, where something says it. */
+  version?: string;
   /** The programs that know its packages. */
   manager: Tools;
   /** Hooks that made the system, with what they complain of. */
@@ -56,17 +59,37 @@ function checkIds(steps: Step[]): void {
   });
 }
 
+/** The bill of materials that comes with a system. */
+const BILL = 'spdx.json';
+
+/** What the image of the system has for people to read. */
+function aboutOf(
+  lists: { outputs: ReadonlyMap<string, Output> } | undefined,
+  { step, artifact }: ReturnType<typeof savedConfig>,
+): Map<string, Output> {
+  const bill = lists?.outputs.get(BILL);
+  return new Map([
+    ['config.ini', { extension: 'config.ini', from: { step: step.id, output: artifact.output } }],
+    ...(bill === undefined ? [] : [[BILL, bill] as const]),
+  ]);
+}
+
 /** The whole plan. Throws E_CONFIG or E_HOOK_MISSING. */
 export function assemble(system: System): Plan {
-  const { config, name, before, packaged, groups, content, further, root, tools } = system;
+  const { config, name, before, packaged, groups, content, further, root, tools, version = '' } = system;
   // What was made elsewhere says itself what is in it.
   const lists = packaged.commit === undefined ? sbomSteps(name, root) : undefined;
-  const outputs = new Map([...packaged.outputs, ...(lists?.outputs ?? [])]);
+  const saved = savedConfig(config, name);
+  const isCarried = packaged.outputs.has('raw');
+  const outputs = new Map([
+    ...packaged.outputs,
+    ...(lists?.outputs ?? []),
+    ...(isCarried ? [osImageOutput] : []),
+  ]);
   const images = imagesOf(name, chosenOutputs(config, outputs));
   const signing = signingSteps(config, images);
   const artifacts = [...images.map(({ artifact }) => artifact), ...signing.artifacts];
   const manifest: Artifact = { name: 'manifest.json', step: 'manifest/manifest', output: 'manifest' };
-  const saved = savedConfig(config, name);
   const signed = [saved.artifact, manifest].map(signing.sign);
   const last = [saved.artifact, ...signed.flatMap((each) => each.artifacts), manifest];
   const manifestHooks = hookSteps({
@@ -85,6 +108,10 @@ export function assemble(system: System): Plan {
     ...before,
     ...packaged.steps,
     ...(lists?.steps ?? []),
+    saved.step,
+    ...(isCarried
+      ? osImageSteps({ config, name, version, packaged, lists: aboutOf(lists, saved), tools })
+      : []),
     ...signing.steps,
     ...manifestHooks.steps,
     ...manifestSteps({
@@ -92,7 +119,6 @@ export function assemble(system: System): Plan {
       ...{ artifacts, images, about: signing.about, hooks: [...own, ...further] },
       ...{ commit: packaged.commit, deployment: packaged.deployment, kernel: packaged.kernel },
     }),
-    saved.step,
     ...signed.flatMap((each) => each.steps),
     ...publish.steps,
   ];

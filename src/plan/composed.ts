@@ -11,6 +11,7 @@ import { INSTALLER_FORMATS, installerOutputs, installerSteps, type InstallerSyst
 import { limitsOf, sizeParam } from './limits.ts';
 import { LOADERS, signedBoot } from './loaders.ts';
 import type { ComposedImage } from './manifest.ts';
+import { osImageOutput, wantsOsImage } from './os-image.ts';
 import { chosenOutputs, type Output, type Packaged } from './package.ts';
 import { partitionLayout } from './partitions.ts';
 import { sbomSteps } from './sbom.ts';
@@ -58,15 +59,20 @@ function configSize(layout: DiskLayout): number {
   throw new OsmithError('E_INTERNAL', `The layout ${layout.name} does not say how large ${CONFIG} is`);
 }
 
-export function wantsInstaller(config: Config): boolean {
+function asksInstaller(config: Config): boolean {
   return config.list('image', 'formats').some((format) => INSTALLER_FORMATS.includes(format));
+}
+
+/** Whether one is made, by itself or to be had out of an image. */
+export function wantsInstaller(config: Config): boolean {
+  return wantsOsImage(config) || asksInstaller(config);
 }
 
 /** Throws E_CONFIG if an installer is asked for, and there is none for such disks. */
 function installerLayouts(layout: DiskLayout, config: Config) {
   const found = INSTALLER_LAYOUTS.get(layout.name);
   if (found !== undefined) return { ...found, installed: slotSized(found.installed, config) };
-  if (!wantsInstaller(config)) return undefined;
+  if (!asksInstaller(config)) return undefined;
   throw new OsmithError('E_CONFIG', `There is no installer for the layout ${layout.name}`, {
     where: config.where('image', 'layout'),
     hint: `Known: ${[...INSTALLER_LAYOUTS.keys()].join(', ')}`,
@@ -129,7 +135,7 @@ export function composedSteps(
     ...further.outputs,
   ];
   // Told now: the rest comes when images have been built.
-  chosenOutputs(config, new Map([...outputs, ...sbomSteps(name, COMPOSED_ROOT).outputs]));
+  chosenOutputs(config, new Map([...outputs, ...sbomSteps(name, COMPOSED_ROOT).outputs, osImageOutput]));
   const { compression, level } = packParams(config);
   const installer = (system: InstallerSystem) =>
     layouts === undefined

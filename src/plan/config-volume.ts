@@ -60,13 +60,15 @@ function filesBelow(directory: string, prefix = ''): ConfigFile[] {
   });
 }
 
-export interface ConfigVolume {
+/** Files for the volume, as the step that writes them takes them. */
+export interface ConfigFiles {
+  /** Path on the volume to the input that has the content. */
   files: Record<string, string>;
   inputs: Record<string, Input>;
 }
 
-/** Throws E_CONFIG or E_TOO_LARGE for what cannot be on a volume of `size` bytes. */
-export function configVolume(config: Config, size: number): ConfigVolume {
+/** The files that compose.config names. Throws E_CONFIG or E_TOO_LARGE. */
+export function configVolume(config: Config, size: number): ConfigFiles {
   const directory = config.get('compose', 'config');
   const full = resolve(config.workspace, directory);
   const where = config.where('compose', 'config');
@@ -76,7 +78,12 @@ export function configVolume(config: Config, size: number): ConfigVolume {
       hint: 'Name a directory of the workspace; an empty one will do',
     });
   }
-  const found = filesBelow(full);
+  return configFiles(config.workspace, directory, size);
+}
+
+/** All files of a directory. Throws E_CONFIG or E_TOO_LARGE for what cannot be on a volume of `size` bytes. */
+export function configFiles(workspace: string, directory: string, size: number): ConfigFiles {
+  const found = filesBelow(resolve(workspace, directory));
   const needed = found.reduce((sum, file) => sum + roundUp(file.size, CLUSTER * SECTOR), 0);
   const directories = new Set(found.flatMap(({ path }) => path.split('/').slice(0, -1))).size;
   const room = capacity(size) - directories * CLUSTER * SECTOR;
@@ -91,6 +98,6 @@ export function configVolume(config: Config, size: number): ConfigVolume {
   const named = found.map(({ path, file }, index) => ({ path, input: `conf/${index}`, file }));
   return {
     files: Object.fromEntries(named.map(({ path, input }) => [path, input])),
-    inputs: Object.fromEntries(named.map(({ input, file }) => [input, sourceInput(config.workspace, file)])),
+    inputs: Object.fromEntries(named.map(({ input, file }) => [input, sourceInput(workspace, file)])),
   };
 }

@@ -58,12 +58,12 @@ test('an image says what it is, with either kind of layer', async () => {
   ];
   const steps = stepsOf('deb', 'base', set);
   const image = steps.get('package/image')!;
-  expect(image.inputs['layer']).toEqual({ step: 'package/layer', output: 'file' });
+  expect(image.inputs['layer/root']).toEqual({ step: 'package/layer', output: 'file' });
   const tar = treeOf([{ path: 'a', content: 'a' }]).tree;
   const { files, facts } = await runStep(
     'container-image',
     { ...image.params, arch: 'arm64' },
-    { tar, layer: tar },
+    { 'tar/root': tar, 'layer/root': tar },
   );
   const archive = files['file']!;
   const member = (name: string) =>
@@ -80,6 +80,7 @@ test('an image says what it is, with either kind of layer', async () => {
   });
   expect(member('index.json')).toMatchObject({ manifests: [{ digest: facts['digest'] }] });
   expect(readFileSync(archive).includes('layer.v1.tar+gzip')).toBe(true);
-  const bad = runStep('container-image', { ...image.params, version: 'a b' }, { tar, layer: tar });
+  const inputs = { 'tar/root': tar, 'layer/root': tar };
+  const bad = runStep('container-image', { ...image.params, version: 'a b' }, inputs);
   await expect(bad).rejects.toMatchObject({ code: 'E_STEP', message: /can be no tag of an image: a b/ });
 });

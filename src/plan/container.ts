@@ -13,7 +13,10 @@ const LABELS = [
 ];
 
 function labels(config: Config): Record<string, string> {
-  const set = LABELS.map((name) => [name, config.find('container', name)?.trim() ?? '']);
+  const set = LABELS.map((name) => [
+    `org.opencontainers.image.${name}`,
+    config.find('container', name)?.trim() ?? '',
+  ]);
   return Object.fromEntries(set.filter(([, value]) => value !== '')) as Record<string, string>;
 }
 
@@ -29,6 +32,7 @@ export const containerSteps: PackageMaker = (config, { arch }, tree, tools, apps
   const exclude = config.list('container', 'exclude');
   const image = {
     arch,
+    layers: ['root'],
     layer: isGzip ? 'gzip' : 'zstd',
     name: config.get('container', 'name'),
     version: config.find('container', 'version')?.trim() ?? '',
@@ -41,7 +45,10 @@ export const containerSteps: PackageMaker = (config, { arch }, tree, tools, apps
     step('rootfs', 'archive', { what: 'the root file system', exclude }, { tree: root }),
     step('rootfs-zst', 'compress', { what: 'the root file system', format: 'zst' }, { file: tar }),
     ...(isGzip ? [step('layer', 'compress', { what: 'the layer', format: 'gz' }, { file: tar })] : []),
-    step('image', 'container-image', image, { tar, layer: isGzip ? from('layer', 'file') : packed }),
+    step('image', 'container-image', image, {
+      'tar/root': tar,
+      'layer/root': isGzip ? from('layer', 'file') : packed,
+    }),
   ];
   const outputs = new Map<string, Output>([
     ['tar.zst', { extension: 'tar.zst', from: packed, unpacked: tar }],

@@ -111,7 +111,7 @@ export function composedPlan(given: Config): (system: ComposedSystem) => Plan {
         further: [],
         groups: [],
       },
-      ...{ root: COMPOSED_ROOT, composed: system.images },
+      ...{ root: COMPOSED_ROOT, composed: system.images, version: system.version },
     });
   };
 }

@@ -71,7 +71,7 @@ export async function runStep(
       results.set(name, input.result);
       continue;
     }
-    const file = join(dir, 'new', name);
+    const file = join(dir, 'new', name.replaceAll('/', '-'));
     const data = Buffer.isBuffer(input) ? input : input.tree;
     writeFileSync(file, data);
     const blob = await addBlob(store, file, createHash('sha256').update(data).digest('hex'));

@@ -32,10 +32,18 @@ export async function writeContainerBuild(
   const image = await runStep(
     'container-image',
     {
-      ...{ arch, version, name: 'osmith', layer: 'zstd', command: ['/bin/sh'], env: ['LANG=C.UTF-8'] },
-      labels: { title: 'A "quoted" $title' },
+      ...{
+        arch,
+        version,
+        name: 'osmith',
+        layers: ['root'],
+        layer: 'zstd',
+        command: ['/bin/sh'],
+        env: ['LANG=C.UTF-8'],
+      },
+      labels: { 'org.opencontainers.image.title': 'A "quoted" $title' },
     },
-    { tar, layer: { result: packed.result, output: 'file' } },
+    { 'tar/root': tar, 'layer/root': { result: packed.result, output: 'file' } },
     { store },
   );
   const name = `osmith_deb_${arch}`;

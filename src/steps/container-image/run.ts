@@ -1,5 +1,5 @@
 /**
- * An OCI image of a root file system, as one tar: an image layout (OCI image specification) that also has the
+ * An OCI image of layers, lowest first, as one tar: an image layout (OCI image specification) that also has the
  * `manifest.json` by which `docker load` finds its way.
  */
 import { join } from 'node:path';
@@ -17,15 +17,20 @@ const params = z.strictObject({
   name: z.string(),
   /** Empty: the date. */
   version: z.string(),
+  /** Empty: nothing runs in it. */
   command: z.array(z.string()),
   env: z.array(z.string()),
-  /** Without `org.opencontainers.image.`. */
   labels: z.record(z.string(), z.string()),
+  /** Each is two inputs: `tar/NAME`, and `layer/NAME`, which is the same packed. */
+  layers: z.array(z.string()).min(1),
+  /** How they are packed. */
   layer: z.enum(['gzip', 'zstd']),
 });
 type Params = z.infer<typeof params>;
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** What the image specification has names for. */
+export const OCI = 'org.opencontainers.image';
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
 
@@ -41,47 +46,54 @@ export function dateVersion(epoch: number): string {
 }
 
 /** The configuration of the image: what a container of it runs, and what it is. */
-function imageConfig({ arch, command, env, labels }: Params, version: string, epoch: number, diff: string) {
+function imageConfig(
+  { arch, command, env, labels }: Params,
+  version: string,
+  epoch: number,
+  diffs: readonly string[],
+) {
   const created = new Date(epoch * 1000).toISOString().replace('.000Z', 'Z');
-  const all = Object.entries({ ...labels, version, created });
+  const path = env.some((each) => each.startsWith('PATH=')) ? [] : [PATH];
+  const runs = command.length === 0 ? {} : { Env: [...path, ...env], Cmd: command };
   return {
     created,
     architecture: arch,
     os: 'linux',
     ...(arch === 'arm64' ? { variant: 'v8' } : {}),
     config: {
-      Env: [...(env.some((each) => each.startsWith('PATH=')) ? [] : [PATH]), ...env],
-      Cmd: command,
-      Labels: Object.fromEntries(all.map(([name, value]) => [`org.opencontainers.image.${name}`, value])),
+      ...runs,
+      Labels: { ...labels, [`${OCI}.version`]: version, [`${OCI}.created`]: created },
     },
-    rootfs: { type: 'layers', diff_ids: [diff] },
-    history: [{ created, created_by: 'osmith build' }],
+    rootfs: { type: 'layers', diff_ids: diffs },
+    history: diffs.map(() => ({ created, created_by: 'osmith build' })),
   };
 }
 
 export default defineStep<Params>({
   kind: 'container-image',
-  summary: ({ arch, layer }) => `Make the image for ${arch} (layer: ${layer})`,
+  summary: ({ arch, layer, layers }) => `Make the image for ${arch} (${layers.length} × ${layer})`,
   params,
   async run(context) {
-    const { name, layer: packing, arch } = context.params;
+    const { name, layer: packing, layers: names, arch } = context.params;
     const version = context.params.version || dateVersion(context.epoch);
     if (!/^\w[\w.-]{0,127}$/.test(version))
       throw new OsmithError('E_STEP', `container.version can be no tag of an image: ${version}`, {
         hint: 'Use letters, digits and . _ -',
       });
-    const { digest, size } = context.blob('layer');
-    const layer: Blob = { mediaType: `${LAYER_TYPE}+${packing}`, digest: `sha256:${digest}`, size };
+    const layers = names.map((each) => {
+      const { digest, size } = context.blob(`layer/${each}`);
+      return { mediaType: `${LAYER_TYPE}+${packing}`, digest: `sha256:${digest}`, size };
+    });
     const blobs = new Map<string, Buffer>();
     const add = (mediaType: string, value: unknown): Blob => {
       const data = Buffer.from(canonicalJson(value));
       blobs.set(digestOf(data), data);
       return { mediaType, digest: digestOf(data), size: data.length };
     };
-    const diff = `sha256:${context.blob('tar').digest}`;
-    const config = add(CONFIG_TYPE, imageConfig(context.params, version, context.epoch, diff));
+    const diffs = names.map((each) => `sha256:${context.blob(`tar/${each}`).digest}`);
+    const config = add(CONFIG_TYPE, imageConfig(context.params, version, context.epoch, diffs));
     const head = { schemaVersion: 2, mediaType: MANIFEST_TYPE };
-    const manifest = add(MANIFEST_TYPE, { ...head, config, layers: [layer] });
+    const manifest = add(MANIFEST_TYPE, { ...head, config, layers });
     const index = {
       ...{ schemaVersion: 2, mediaType: INDEX_TYPE },
       manifests: [
@@ -93,13 +105,14 @@ export default defineStep<Params>({
       ],
     };
     const path = ({ digest: each }: Pick<Blob, 'digest'>) => `blobs/${each.replace(':', '/')}`;
-    const forDocker = [{ Config: path(config), RepoTags: [`${name}:${version}`], Layers: [path(layer)] }];
+    const forDocker = [{ Config: path(config), RepoTags: [`${name}:${version}`], Layers: layers.map(path) }];
+    const files = new Map(layers.map(({ digest }, index) => [digest, context.path(`layer/${names[index]}`)]));
     const members = [
       { name: 'oci-layout', source: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },
       { name: 'index.json', source: Buffer.from(canonicalJson(index)) },
       { name: 'manifest.json', source: Buffer.from(canonicalJson(forDocker)) },
       ...[...blobs].map(([each, source]) => ({ name: path({ digest: each }), source })),
-      { name: path(layer), source: { file: context.path('layer') } },
+      ...[...files].map(([digest, file]) => ({ name: path({ digest }), source: { file } })),
     ];
     await writeTar(join(context.work, 'image.oci.tar'), members, context.epoch);
     return { files: { file: 'image.oci.tar' }, facts: { digest: manifest.digest, version } };
