@@ -12,6 +12,7 @@ import {
   type SlotPart,
 } from '../../disk/boot-slots.ts';
 import { efiNames } from '../../disk/efi.ts';
+import { grubDirectory } from '../../disk/grub-prefix.ts';
 import { diskGrubConfig, plainGrubConfig, selectorGrubConfig } from '../../disk/grub-config.ts';
 import { ostreeGrubConfig } from '../../disk/grub-ostree.ts';
 import { entryOptions, loaderConf, loaderEntry } from '../../disk/sdboot.ts';
@@ -97,8 +98,9 @@ async function sdbootFiles(context: Context): Promise<EspFile[]> {
 
 /** What GRUB is to do. */
 async function menuFiles(context: Context): Promise<EspFile[]> {
-  const { system, grubDir } = context.params;
+  const { system } = context.params;
   if (system === 'none' || system === 'systemd-boot') return [];
+  const grubDir = await grubDirectory(context, 'grub');
   return [await fromText(context, `${grubDir}/grub.cfg`, grubConfig(context))];
 }
 

@@ -37,7 +37,7 @@ export const params = z.strictObject({
   files: z.record(z.string().regex(/^[^/]+(\/[^/]+)*$/), z.string()).default({}),
   /** Sets of files on the ESP: directory there (`.` for its root) to the input. */
   sets: z.record(z.string().regex(/^[^/]+(\/[^/]+)*$/), z.string()).default({}),
-  /** Directory on the ESP in which the signed GRUB looks for grub.cfg. */
+  /** Directory on the ESP in which the signed GRUB looks for grub.cfg, unless it says another itself. */
   grubDir: z.string().default('EFI/debian'),
   /** Size of the ESP in bytes, in place of the layout's rule. */
   espSize: z.int().positive().optional(),

@@ -12,6 +12,7 @@ import { checkLimit, largestOf, partsFact, partsOf, type Part } from '../../disk
 import { OsmithError } from '../../errors.ts';
 import type { Json } from '../../plan/types.ts';
 import { defineStep, type StepContext } from '../types.ts';
+import { grubDirectory } from '../../disk/grub-prefix.ts';
 import { installBiosGrub, type CorePlace, type PlacedFile } from './bios.ts';
 import { espContents, type EspFile } from './esp.ts';
 import { params, type Params } from './params.ts';
@@ -131,7 +132,7 @@ export default defineStep<Params>({
     `Make the disk image of ${title || layout.name} (UEFI${bios ? ' and BIOS' : ''})`,
   params,
   async run(context) {
-    const { arch, label, grubDir, size: wanted, maxSize = wanted, bios } = context.params;
+    const { arch, label, size: wanted, maxSize = wanted, bios } = context.params;
     if (bios && arch !== 'amd64')
       throw new OsmithError('E_STEP', `${arch} machines have no BIOS: set bios to false`);
     const { files, directories, loaders } = await espContents(context);
@@ -161,6 +162,7 @@ export default defineStep<Params>({
     const core = corePlace(context.params, placement);
     if (core !== undefined && esp !== undefined) {
       const scheme = placement.table === 'gpt' ? 'gpt' : 'msdos';
+      const grubDir = await grubDirectory(context, 'grub');
       placed.push(...(await installBiosGrub(context, core, `${scheme}${esp.number}`, grubDir)));
     }
     await writeHybridMbr(context, placement);

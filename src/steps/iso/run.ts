@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { isSafeCmdline } from '../../disk/boot-slots.ts';
 import { efiNames } from '../../disk/efi.ts';
 import { writeFatVolume } from '../../disk/fat-volume.ts';
+import { grubDirectory } from '../../disk/grub-prefix.ts';
 import { menuChoices } from '../../disk/grub-config.ts';
 import { isoEarlyConfig, isoGrubConfig, mediumFile } from '../../disk/grub-iso.ts';
 import { grubCdArgv, HYBRID_IMG } from '../../disk/grub-mkimage.ts';
@@ -24,7 +25,7 @@ const params = z.strictObject({
   choices: menuChoices,
   /** Kernel command line, unless the input `live` says it. */
   cmdline: z.string().refine(isSafeCmdline, 'has characters that end a command of GRUB, or an open quote'),
-  /** Directory in which the signed GRUB looks for grub.cfg. */
+  /** Directory in which the signed GRUB looks for grub.cfg, unless it says another itself. */
   grubDir: z.string().default('EFI/debian'),
   /**
    * Further files: path on the image to the input with the content. Kernel and initrd are the inputs `vmlinuz` and
@@ -43,9 +44,8 @@ type Context = StepContext<Params>;
 /** Directory of GRUB's files for BIOS machines. */
 const GRUB = 'boot/grub';
 
-async function writeEfiImage(context: Context): Promise<void> {
-  const { arch, grubDir } = context.params;
-  const names = efiNames(arch);
+async function writeEfiImage(context: Context, grubDir: string): Promise<void> {
+  const names = efiNames(context.params.arch);
   const loaders = [
     ['shim', names.removable],
     ['grub', names.grub],
@@ -84,13 +84,14 @@ export default defineStep<Params>({
   summary: ({ title, bios }) => `Make the ISO image of ${title} (UEFI${bios ? ' and BIOS' : ''})`,
   params,
   async run(context) {
-    const { label, title, choices, files: further, grubDir, bios, maxSize } = context.params;
+    const { label, title, choices, files: further, bios, maxSize } = context.params;
     const { medium, cmdline, initrds } = liveFacts(context);
     const kernel = 'boot/vmlinuz';
     const config = isoGrubConfig(medium, { title, cmdline, choices, kernel, initrds });
     await writeFile(join(context.work, 'grub.cfg'), config);
     await writeFile(join(context.work, 'medium'), `${medium}\n`);
-    await writeEfiImage(context);
+    const grubDir = await grubDirectory(context, 'grub');
+    await writeEfiImage(context, grubDir);
     if (bios) await writeBiosImage(context, medium);
     const inputs = { [kernel]: 'vmlinuz', 'boot/initrd': 'initrd', ...further };
     if (initrds.includes('boot/live')) Object.assign(inputs, { 'boot/live': 'live' });

@@ -8,6 +8,7 @@ import { pack, type Pack } from 'tar-stream';
 import { z } from 'zod';
 import { efiNames } from '../../disk/efi.ts';
 import { menuChoices, netGrubConfig } from '../../disk/grub-config.ts';
+import { grubDirectory } from '../../disk/grub-prefix.ts';
 import { defineStep, type StepContext } from '../types.ts';
 
 /** The input `install`, where it is, is a second initrd. */
@@ -17,15 +18,18 @@ const params = z.strictObject({
   cmdline: z.string(),
   title: z.string(),
   choices: menuChoices,
-  /** Directory in which the signed network GRUB looks for grub.cfg, from the TFTP root. */
+  /** Directory in which the signed network GRUB looks for grub.cfg, from the TFTP root, unless it says another itself. */
   grubDir: z.string().default('grub'),
 });
 
 type Params = z.infer<typeof params>;
 
 /** Archive member to a file on the host, or to its content. */
-function members(context: StepContext<Params>): [name: string, source: { file: string } | Buffer][] {
-  const { arch, title, cmdline, choices, grubDir } = context.params;
+function members(
+  context: StepContext<Params>,
+  grubDir: string,
+): [name: string, source: { file: string } | Buffer][] {
+  const { arch, title, cmdline, choices } = context.params;
   const names = efiNames(arch);
   const file = (input: string) => ({ file: context.path(input) });
   const initrds = ['initrd', 'install'].filter((input) => context.inputs.includes(input));
@@ -53,9 +57,9 @@ export default defineStep<Params>({
     const tar = pack();
     const mtime = new Date(context.epoch * 1000);
     const written = pipeline(tar, createWriteStream(join(context.work, 'pxe.tar')));
-    const { grubDir } = context.params;
+    const grubDir = await grubDirectory(context, 'grubnet');
     tar.entry({ name: `${grubDir}/`, type: 'directory', mode: 0o755, mtime, uid: 0, gid: 0 });
-    for (const [name, source] of members(context)) await add(tar, name, source, mtime);
+    for (const [name, source] of members(context, grubDir)) await add(tar, name, source, mtime);
     tar.finalize();
     await written;
     return { files: { file: 'pxe.tar' } };
