@@ -77,10 +77,18 @@ export interface InstalledPackage {
   size: number;
 }
 
-/** Where a distribution keeps what boots a machine. */
-export interface BootFiles {
-  /** Patterns that match one file each. */
+/** Where a distribution keeps its kernel. */
+export interface KernelFiles {
+  /** Pattern that matches one file. */
   vmlinuz: string;
+  /** Packages that bring all of it, and the static busybox of the initrd. */
+  packages: string[];
+  /** What the running system does not need of it: left out of the root image. */
+  exclude: string[];
+}
+
+/** Where it keeps all that boots a machine: patterns that match one file each. */
+export interface BootFiles extends KernelFiles {
   /** First boot loader, signed by Microsoft. */
   shim: string;
   /** Second boot loader, signed by the distribution: for disks and for the network. */
@@ -91,18 +99,16 @@ export interface BootFiles {
   /** Where the signed GRUBs look for grub.cfg: on the ESP, on the TFTP server. */
   grubDir: string;
   grubnetDir: string;
-  /** Packages that bring all of it, and the static busybox of the initrd. */
-  packages: string[];
-  /** What the running system does not need of it: left out of the root image. */
-  exclude: string[];
 }
 
 /** What is known of a distribution without asking it: plain data, which plans are made of. */
 export interface DistroData {
   /** What people call it. */
   title: string;
-  /** By architecture; those that are not there cannot be booted. */
-  boot: Record<string, BootFiles>;
+  /** By architecture; those that are not there cannot be booted. Without boot loaders: it has none that are signed. */
+  boot: Record<string, BootFiles | KernelFiles>;
+  /** None of its packages has a static busybox. */
+  noBusybox?: true;
   /** Why no machine boots it, where that is not for lack of boot files. */
   notBootable?: string;
 }

@@ -22,7 +22,7 @@ interface PackageImage {
   config: string;
 }
 
-/** `PREFIX/image`: package files as an image. They come from where the section [bootstrap] of the configuration says. */
+/** `PREFIX/image`: package files as an image. They come from where a section of the configuration says. */
 export function packageImageSteps(
   prefix: string,
   { packages, only, without, ...image }: PackageImage,
@@ -30,15 +30,16 @@ export function packageImageSteps(
   arch: string,
   tools: { tools?: string },
   more: Record<string, Input> = {},
+  section: 'bootstrap' | 'tools' = 'bootstrap',
 ): Step[] {
-  const source = packageSource(config, 'bootstrap', arch);
+  const source = packageSource(config, section, arch);
   const stage = prefix.split('/')[0]!;
   const list = { step: `${prefix}/resolve`, output: 'list' };
   return [
     {
       ...{ id: `${prefix}/resolve`, kind: 'pkg-resolve', stage, ...tools, network: true },
       params: { ...source, packages, only, without },
-      inputs: keyringInput(config, 'bootstrap'),
+      inputs: keyringInput(config, section),
     },
     {
       ...{ id: `${prefix}/fetch`, kind: 'fetch', stage },

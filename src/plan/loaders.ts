@@ -1,11 +1,15 @@
 /** Steps that bring the boot loaders which firmware starts under Secure Boot, out of the packages that sign them. */
 import type { Config } from '../config/index.ts';
 import { packageImageSteps } from '../pkg/debian-plan.ts';
-import { bootFiles } from './package.ts';
+import type { BootFiles } from '../distro/types.ts';
+import { signedBootFiles } from './boot-files.ts';
 import { isoTools, type Tools, type ToolsSteps } from './tools.ts';
 import type { Step, StepInput } from './types.ts';
 
 const STAGE = 'loaders';
+
+/** Of the configuration: where the packages come from. */
+type Section = 'bootstrap' | 'tools';
 
 /** Inputs of those that put them on a disk. */
 export const LOADERS = loaders('shim', 'grub', 'mm');
@@ -28,21 +32,17 @@ export interface SignedBoot {
 }
 
 /** Only the packages with the signed programs: the rest is for systems that install them. */
-export function signedBoot(config: Config, arch: string, tools: Tools): SignedBoot {
-  const { shim, grub, grubnet, mm, grubDir, grubnetDir } = bootFiles(config, arch);
+export function loaderSteps(
+  config: Config,
+  arch: string,
+  tools: Tools,
+  { shim, grub, grubnet, mm }: BootFiles,
+  section: Section,
+): Step[] {
   const packages = ['shim-signed', `grub-efi-${arch}-signed`];
-  const wanted = {
-    ...{ name: 'loaders', packages, only: [...packages, `shim-helpers-${arch}-signed`], without: [] },
-    ...{ exclude: [], kernel: false, programs: [], config: '' },
-  };
-  const iso = isoTools(config);
-  const steps: Step[] = [
-    ...iso.steps,
-    ...packageImageSteps(STAGE, wanted, config, arch, tools),
-    {
-      ...{ id: `${STAGE}/tree`, kind: 'compose-root', stage: STAGE, params: {} },
-      inputs: { tar: { step: `${STAGE}/image`, output: 'layer' } },
-    },
+  const only = [...packages, `shim-helpers-${arch}-signed`];
+  return [
+    ...packagesTree(STAGE, { packages, only }, config, arch, tools, section),
     {
       ...{
         id: `${STAGE}/files`,
@@ -53,5 +53,33 @@ export function signedBoot(config: Config, arch: string, tools: Tools): SignedBo
       inputs: { root: { step: `${STAGE}/tree`, output: 'tree' } },
     },
   ];
-  return { steps, grubDir, grubnetDir, isoTools: iso.tools };
+}
+
+/** `STAGE/tree`: what these packages of Debian hold, and none that they depend on. */
+export function packagesTree(
+  stage: string,
+  { packages, only }: { packages: string[]; only: string[] },
+  config: Config,
+  arch: string,
+  tools: Tools,
+  section: Section,
+): Step[] {
+  const wanted = {
+    ...{ name: stage, packages, only, without: [] },
+    ...{ exclude: [], kernel: false, programs: [], config: '' },
+  };
+  return [
+    ...packageImageSteps(stage, wanted, config, arch, tools, {}, section),
+    {
+      ...{ id: `${stage}/tree`, kind: 'compose-root', stage, params: {} },
+      inputs: { tar: { step: `${stage}/image`, output: 'layer' } },
+    },
+  ];
+}
+
+export function signedBoot(config: Config, arch: string, tools: Tools): SignedBoot {
+  const boot = signedBootFiles(config, arch);
+  const iso = isoTools(config);
+  const steps = [...iso.steps, ...loaderSteps(config, arch, tools, boot, 'bootstrap')];
+  return { steps, grubDir: boot.grubDir, grubnetDir: boot.grubnetDir, isoTools: iso.tools };
 }

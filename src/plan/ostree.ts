@@ -3,7 +3,8 @@ import type { Config } from '../config/index.ts';
 import { isSafeCmdline } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
 import { deployedBoot, loaderOf, type Loader } from './ostree-boot.ts';
-import { bootFiles, kernelCmdline, type Output, type Packaged } from './package.ts';
+import { signedBootFiles } from './boot-files.ts';
+import { kernelCmdline, type Output, type Packaged } from './package.ts';
 import { diskFormats, LIMITED, type MakeStep } from './disk-formats.ts';
 import { liveIso } from './iso.ts';
 import { limitsOf, type LimitOf, sizeParam } from './limits.ts';
@@ -60,7 +61,7 @@ function diskSteps(
   apps: StepInput | undefined,
   limit: LimitOf,
 ): { deployment: Step; rest: Step[]; outputs: [string, Output][] } {
-  const boot = bootFiles(config, arch);
+  const boot = signedBootFiles(config, arch);
   const os = osOf(config);
   const title = config.get('image', 'title');
   const remote = remoteOf(config);
@@ -132,7 +133,7 @@ export function ostreeSteps(
   const iso = isoTools(config);
   const os = osOf(config);
   const trees = { root: pulled ? undefined : root, sysroot, os };
-  const boot = bootFiles(config, arch);
+  const boot = signedBootFiles(config, arch);
   const loader = loaderOf(config, arch, boot, trees);
   const live = deployedBoot(boot, os);
   const disks = diskSteps(config, step, { name, arch, refs, loader }, apps, limit);

@@ -1,8 +1,9 @@
 /** Steps that turn a tree into files that boot: kernel, initrd, disk, network boot, and further disk formats. */
 import type { Config } from '../config/index.ts';
-import { baseDistro, DISTROS } from '../distro/data.ts';
-import type { BootFiles } from '../distro/types.ts';
+import { baseDistro } from '../distro/data.ts';
 import { OsmithError } from '../errors.ts';
+import { borrowedBusybox, borrowedLoaders } from './borrowed.ts';
+import { bootFiles } from './boot-files.ts';
 import { diskFormats, LIMITED } from './disk-formats.ts';
 import { memoryIso } from './iso.ts';
 import { fleetOf } from './fleet.ts';
@@ -42,26 +43,6 @@ export type PackageMaker = (
   apps?: StepInput,
 ) => Packaged;
 
-export function bootFiles(config: Config, arch: string): BootFiles {
-  const { title, boot, notBootable } = baseDistro(config);
-  const files = boot[arch];
-  if (files !== undefined) return files;
-  if (notBootable !== undefined) {
-    throw new OsmithError('E_CONFIG', `${title} cannot be booted: ${notBootable}`, {
-      where: config.where('bootstrap', 'distro'),
-      hint: 'Make a root file system and an image for containers of it: --product container',
-    });
-  }
-  const known = Object.entries(DISTROS).flatMap(([name, each]) => (arch in each.boot ? [name] : []));
-  throw new OsmithError('E_CONFIG', `${title} cannot be booted on ${arch}`, {
-    where: config.where('bootstrap', 'distro'),
-    hint:
-      known.length > 0
-        ? `On ${arch} these can: ${known.join(', ')}`
-        : `For ${arch} there are root file systems (--product container) and compositions (osmith compose)`,
-  });
-}
-
 /** The kernel command line of the system that is built. */
 export function kernelCmdline(config: Config): string {
   return config.list('image', 'cmdline').join(' ');
@@ -91,17 +72,24 @@ export const packageSteps: PackageMaker = (config, { name, arch }, tree, tools, 
     ...{ id: `package/${id}`, kind, stage: 'package', params, inputs, ...tools },
   });
   const from = (id: string, output: string): StepInput => ({ step: `package/${id}`, output });
+  // What the distribution has not comes from that of the tools.
+  const borrowed = 'shim' in boot ? undefined : borrowedLoaders(config, arch, tools);
+  const busybox = baseDistro(config).noBusybox ? borrowedBusybox(config, arch, tools) : undefined;
+  const { shim, grub, grubnet, mm, grubDir, grubnetDir } = 'shim' in boot ? boot : borrowed!.files;
+  const { vmlinuz } = boot;
   const bootInputs = (...names: string[]) =>
-    Object.fromEntries(names.map((name) => [name, from('boot-files', name)]));
+    Object.fromEntries(names.map((name) => [name, borrowed?.inputs[name] ?? from('boot-files', name)]));
   const system = { ...bootInputs('vmlinuz', 'shim'), initrd: from('initrd', 'initrd') };
-  const { vmlinuz, shim, grub, grubnet, mm } = boot;
+  const own = borrowed === undefined ? { vmlinuz, shim, grub, grubnet, mm } : { vmlinuz };
   splitDirectories(config);
   const limit = limitsOf(config, LIMITED);
   const further = diskFormats({ config, name, step, raw: from('disk', 'raw'), limit });
   const iso = isoTools(config);
   const steps = [
     ...stack,
-    step('boot-files', 'extract', { files: { vmlinuz, shim, grub, grubnet, mm } }, { root }),
+    ...(borrowed?.steps ?? []),
+    ...(busybox?.steps ?? []),
+    step('boot-files', 'extract', { files: own }, { root }),
     step(
       'root',
       'filesystem',
@@ -117,14 +105,14 @@ export const packageSteps: PackageMaker = (config, { name, arch }, tree, tools, 
       'initrd',
       'initrd',
       { format, root: config.get('image', 'root') === 'ro' ? 'ro' : 'overlay' },
-      { root, image: from('root', 'image') },
+      { root, image: from('root', 'image'), ...busybox?.inputs },
     ),
     step('chunks', 'chunks', {}, { file: from('initrd', 'initrd') }),
     step(
       'disk',
       'disk',
       {
-        ...{ ...menu, layout: partitionLayout(config), grubDir: boot.grubDir },
+        ...{ ...menu, layout: partitionLayout(config), grubDir },
         ...{ name, label: 'OSMITH', bios: arch === 'amd64' },
         ...sizeParam(config, 'esp_size', 'espSize'),
         ...sizeParam(config, 'headroom', 'headroom'),
@@ -133,11 +121,11 @@ export const packageSteps: PackageMaker = (config, { name, arch }, tree, tools, 
       },
       { ...system, ...bootInputs('grub', 'mm') },
     ),
-    step('pxe', 'pxe', { ...menu, grubDir: boot.grubnetDir }, { ...system, ...bootInputs('grubnet') }),
+    step('pxe', 'pxe', { ...menu, grubDir: grubnetDir }, { ...system, ...bootInputs('grubnet') }),
     ...further.steps,
     ...iso.steps,
     ...memoryIso({
-      ...{ config, arch, grubDir: boot.grubDir, step, limit, tools: iso.tools },
+      ...{ config, arch, grubDir, step, limit, tools: iso.tools },
       ...{ cmdline: menu.cmdline, boot: { ...system, ...bootInputs('grub', 'mm') } },
     }),
   ];

@@ -1,4 +1,4 @@
-/** Where Arch Linux keeps what boots a machine. Its boot loaders are signed by nobody: shim comes with none of its keys. */
+/** Where Arch Linux keeps what boots a machine. It signs neither boot loaders nor kernels. */
 import type { DistroData } from '../types.ts';
 
 export const archData: DistroData = {
@@ -6,14 +6,8 @@ export const archData: DistroData = {
   boot: {
     amd64: {
       vmlinuz: 'usr/lib/modules/*/vmlinuz',
-      shim: 'usr/share/shim-signed/shimx64.efi',
-      grub: 'usr/share/shim-signed/grubx64.efi',
-      grubnet: 'usr/share/shim-signed/grubnetx64.efi',
-      mm: 'usr/share/shim-signed/mmx64.efi',
-      grubDir: 'EFI/arch',
-      grubnetDir: 'grub',
-      packages: ['linux', 'grub', 'busybox'],
-      exclude: ['boot/*', 'usr/share/shim-signed', 'usr/lib/modules/*/vmlinuz'],
+      packages: ['linux', 'busybox'],
+      exclude: ['boot/*', 'usr/lib/modules/*/vmlinuz'],
     },
   },
 };

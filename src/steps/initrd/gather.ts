@@ -1,4 +1,4 @@
-/** Takes busybox and kernel modules out of the tree. */
+/** Takes busybox and kernel modules out of the tree; busybox out of the tree `busybox`, where there is one. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveModules, type ModuleIndex, type ModuleToLoad } from '../../disk/kmod.ts';
@@ -15,7 +15,7 @@ export interface Gathered {
   modules: ModuleToLoad[];
 }
 
-const BUSYBOX = ['usr/bin/busybox', 'bin/busybox'];
+const BUSYBOX = ['usr/bin/busybox', 'bin/busybox', 'usr/sbin/busybox', 'sbin/busybox'];
 const INDEXES = ['dep', 'builtin', 'softdep', 'alias'] as const;
 /** `/lib` is a link to `/usr/lib` in most trees, a directory in some. */
 const MODULES = /^(?:usr\/)?lib\/modules\/([^/]+)\/(.+)$/;
@@ -52,11 +52,12 @@ export async function gather(context: StepContext<unknown>, wanted: readonly str
     INDEXES.flatMap((name) => ['', 'usr/'].map((p) => `${p}lib/modules/*/modules.${name}`)),
   );
   const isBusybox = pathMatcher(BUSYBOX);
-  const files = await findFiles(context, tree, (path) => isIndex(path) || isBusybox(path));
+  const home = context.inputs.includes('busybox') ? context.tree('busybox') : tree;
+  const files = await findFiles(context, tree, isIndex);
   const { version, directory } = onlyKernel(files);
-  const busybox = files.find(({ path }) => isBusybox(path));
+  const [busybox] = await findFiles(context, home, isBusybox);
   if (busybox === undefined) {
-    throw new OsmithError('E_STEP', `The tree has no /${BUSYBOX.join(' and no /')}`, {
+    throw new OsmithError('E_STEP', `The tree has no /${BUSYBOX[0]}`, {
       hint: 'Add the package with a static busybox (Debian: busybox-static)',
     });
   }
@@ -64,7 +65,8 @@ export async function gather(context: StepContext<unknown>, wanted: readonly str
   const first = new Map(
     indexes.map(({ path, content }) => [content, `index/${path.slice(directory.length + 1)}`]),
   );
-  await copyFiles(context, tree, first.set(busybox.content, 'busybox'));
+  await copyFiles(context, tree, first);
+  await copyFiles(context, home, new Map([[busybox.content, 'busybox']]));
   const modules = resolveModules(await readIndex(context), wanted);
   const second = modules.map(({ path }) => [`${directory}/${path}`, `modules/${path}`] as const);
   await copyFiles(context, tree, new Map(second));

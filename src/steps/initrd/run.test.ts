@@ -51,6 +51,19 @@ describeWith(['zstd', 'cpio'], 'the initrd', () => {
     expect(sameFiles(made, await runStep('initrd', params, { root: treeOf(entries), image }))).toBe(true);
   });
 
+  it('runs the busybox of another tree, where there is one', async () => {
+    const other = {
+      path: 'usr/sbin/busybox',
+      mode: 0o755,
+      content: Buffer.concat([staticProgram(), Buffer.from('other')]),
+    };
+    const made = await runStep('initrd', params, { root: treeOf(entries), busybox: treeOf([other]), image });
+    expect(readFileSync(`${unpack(made.files['initrd']!)}/bin/busybox`).equals(other.content)).toBe(true);
+    await expect(
+      runStep('initrd', params, { root: treeOf(entries), busybox: treeOf([]), image }),
+    ).rejects.toThrow(/no \/usr\/bin\/busybox/);
+  });
+
   it.each([
     ['no busybox', entries.slice(1), /no \/usr\/bin\/busybox/],
     [
