@@ -71,7 +71,9 @@ export function unfit(scenario: Scenario, image: Image): string | undefined {
   if (!scenario.arch.includes(image.arch)) return `it is not for ${image.arch}`;
   const missing = neededArtifacts(scenario).find((name) => findArtifact(image, name) === undefined);
   if (missing !== undefined) return `the build made no .${missing}`;
-  return hasMachine(scenario) ? unsupported(image.arch, scenario.firmware) : undefined;
+  if (!hasMachine(scenario)) return undefined;
+  if (image.unsigned && scenario.firmware === 'uefi-secure') return 'nobody has signed its kernel';
+  return unsupported(image.arch, scenario.firmware);
 }
 
 /** Those that were named, else those of the configuration, else all; the last two as far as they fit the image. */

@@ -33,7 +33,7 @@ interface Forward {
 interface VmOptions {
   out: string;
   composed?: string;
-  firmware: Firmware;
+  firmware?: Firmware;
   memory?: number;
   cpus?: number;
   disk?: string;
@@ -59,7 +59,12 @@ export function register(program: Command): void {
       '--composed <name>',
       'boot what `compose --output` wrote under this name; default: without boot loader',
     )
-    .addOption(new Option('--firmware <kind>', 'what boots it').choices(FIRMWARES).default('uefi-secure'))
+    .addOption(
+      new Option(
+        '--firmware <kind>',
+        'what boots it; default: uefi-secure, or uefi where nobody has signed the kernel',
+      ).choices(FIRMWARES),
+    )
     .option('--memory <size>', 'such as 512M or 2G; default: option memory of section [vm]', parseMemory)
     .option('--cpus <n>', 'processors; default: option cpus of section [vm]', parsePositive)
     .option('--disk <file>', 'boot this disk (raw or .qcow2) and keep what is written to it')
@@ -95,7 +100,7 @@ function parseForward(text: string, previous: Forward[] = []): Forward[] {
 }
 
 /** The disk to boot: one of the user's own, or the artifact, which stays as it is. */
-function disks(image: Image, { firmware, disk, login, untilUp }: VmOptions): Disk[] {
+function disks(image: Image, firmware: Firmware, { disk, login, untilUp }: VmOptions): Disk[] {
   if (disk !== undefined) {
     if (login || untilUp) {
       // The password would stay on the disk, if that is where the system keeps /etc.
@@ -121,6 +126,7 @@ function kernel(image: Image, firmware: Firmware, cmdline: string): VmSpec['kern
 
 /** What is booted. */
 interface Subject extends ComposedMachine {
+  firmware: Firmware;
   /** Where the console's log goes. */
   dir: string;
   /** A kernel to try acceleration with. */
@@ -136,10 +142,11 @@ async function builtSubject(options: VmOptions, cmdline: string): Promise<Subjec
       hint: 'The service getty of a composed system says who may log in',
     });
   }
+  const firmware = options.firmware ?? (image.unsigned ? 'uefi' : 'uefi-secure');
   return {
-    takesLogin: !image.composed,
+    ...{ firmware, takesLogin: !image.composed },
     ...{ arch: image.arch, name: image.name, dir: image.dir, probe: findArtifact(image, 'vmlinuz') },
-    ...{ disks: disks(image, options), kernel: kernel(image, options.firmware, cmdline) },
+    ...{ disks: disks(image, firmware, options), kernel: kernel(image, firmware, cmdline) },
   };
 }
 
@@ -149,16 +156,20 @@ async function composedSubject(name: string, options: VmOptions, arch: Arch): Pr
       hint: 'Its service getty says who may log in',
     });
   }
-  const machine = await composedMachine(resolve(name), arch, options.firmware);
-  return { ...machine, takesLogin: false, dir: dirname(resolve(name)), probe: machine.kernel?.file };
+  const { firmware = 'direct' } = options;
+  const machine = await composedMachine(resolve(name), arch, firmware);
+  return {
+    ...machine,
+    firmware,
+    takesLogin: false,
+    dir: dirname(resolve(name)),
+    probe: machine.kernel?.file,
+  };
 }
 
-async function vm(command: Command, given: VmOptions): Promise<void> {
+async function vm(command: Command, options: VmOptions): Promise<void> {
   const config = loadVariant(command);
   const global = globals(command);
-  const isComposed = given.composed !== undefined;
-  const byDefault = command.getOptionValueSource('firmware') === 'default';
-  const options: VmOptions = isComposed && byDefault ? { ...given, firmware: 'direct' } : given;
   const untilUp = options.untilUp === true;
   if (!untilUp && !(process.stdin.isTTY && process.stdout.isTTY)) {
     throw new OsmithError('E_USAGE', 'An interactive machine needs a terminal', {
@@ -166,16 +177,17 @@ async function vm(command: Command, given: VmOptions): Promise<void> {
     });
   }
   const defaults = machineDefaults(config);
-  const subject = isComposed
-    ? await composedSubject(given.composed!, options, config.attributes['arch'] as Arch)
-    : await builtSubject(options, defaults.cmdline);
-  const impossible = unsupported(subject.arch, options.firmware);
+  const subject =
+    options.composed !== undefined
+      ? await composedSubject(options.composed, options, config.attributes['arch'] as Arch)
+      : await builtSubject(options, defaults.cmdline);
+  const impossible = unsupported(subject.arch, subject.firmware);
   if (impossible !== undefined)
     throw new OsmithError('E_USAGE', impossible[0]!.toUpperCase() + impossible.slice(1));
   await requireHost();
   const login = subject.takesLogin && (untilUp || options.login === true) ? oneTimeLogin() : undefined;
   const spec = {
-    ...{ arch: subject.arch, firmware: options.firmware, login, outside: !untilUp },
+    ...{ arch: subject.arch, firmware: subject.firmware, login, outside: !untilUp },
     ...{ memory: options.memory ?? defaults.memory, cpus: options.cpus ?? defaults.cpus },
     ...{ disks: subject.disks, kernel: subject.kernel, nics: [{ forward: options.forward ?? [] }] },
   };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { artifact, findArtifact, openImage } from './image.ts';
+import { signedProgram } from './testing.ts';
 
 describe('openImage', () => {
   let dir: string;
@@ -12,7 +13,7 @@ describe('openImage', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  async function build(files: Record<string, string>, change: object = {}): Promise<void> {
+  async function build(files: Record<string, string | Buffer>, change: object = {}): Promise<void> {
     for (const [name, content] of Object.entries(files)) await writeFile(join(dir, name), content);
     const artifacts = Object.entries(files).map(([name, content]) => ({
       name,
@@ -42,6 +43,16 @@ describe('openImage', () => {
     expect((await openImage(dir)).composed).toBe(false);
     await build({}, { inputs: { images: {} } });
     expect((await openImage(dir)).composed).toBe(true);
+  });
+
+  it.each<[string, Record<string, string | Buffer>, boolean]>([
+    ['signed', { 'x.vmlinuz': signedProgram() }, false],
+    ['signed by nobody', { 'x.vmlinuz': signedProgram(0) }, true],
+    ['no EFI program', { 'x.vmlinuz': 'kernel' }, false],
+    ['not there', {}, false],
+  ])('knows whether Secure Boot must refuse a kernel that is %s', async (_, files, unsigned) => {
+    await build(files);
+    expect((await openImage(dir)).unsigned).toBe(unsigned);
   });
 
   it.each<[string, () => Promise<void>, string]>([

@@ -1,9 +1,10 @@
 /** A built image: what the output directory's manifest says is there. */
-import { readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isSystemError, OsmithError } from '../errors.ts';
 import { ARCHES, type Arch } from './firmware.ts';
+import { certificates } from './pe.ts';
 
 const manifestSchema = z.object({
   name: z.string(),
@@ -20,6 +21,8 @@ export interface Image {
   artifacts: string[];
   /** Made of OCI images: its own services say who may log in. */
   composed: boolean;
+  /** Nobody has signed its kernel: no machine that enforces Secure Boot starts it. */
+  unsigned: boolean;
 }
 
 const BUILD_FIRST = '`osmith build` makes one; --out DIR says where it is';
@@ -48,7 +51,24 @@ export async function openImage(dir: string): Promise<Image> {
   }
   const artifacts = manifest.artifacts.map(({ name }) => name);
   const composed = manifest.inputs?.images !== undefined;
-  return { dir, name: manifest.name, arch: manifest.arch, artifacts, composed };
+  const image = { dir, name: manifest.name, arch: manifest.arch, artifacts, composed };
+  const kernel = findArtifact(image, 'vmlinuz');
+  return { ...image, unsigned: kernel !== undefined && (await isUnsigned(kernel)) };
+}
+
+const HEAD = 4096;
+
+/** Whether it is an EFI program without a signature. */
+async function isUnsigned(file: string): Promise<boolean> {
+  const handle = await open(file);
+  const { buffer, bytesRead } = await handle
+    .read(Buffer.alloc(HEAD), 0, HEAD, 0)
+    .finally(() => handle.close());
+  try {
+    return certificates(buffer.subarray(0, bytesRead)).size === 0;
+  } catch {
+    return false; // of another kind
+  }
 }
 
 function parse(text: string, file: string): z.infer<typeof manifestSchema> {
@@ -60,7 +80,10 @@ function parse(text: string, file: string): z.infer<typeof manifestSchema> {
 }
 
 /** Path of the artifact with this ending, such as `raw` or `pxe.tar`, if the build made one. */
-export function findArtifact(image: Image, extension: string): string | undefined {
+export function findArtifact(
+  image: Pick<Image, 'dir' | 'name' | 'artifacts'>,
+  extension: string,
+): string | undefined {
   const name = image.artifacts.find((each) => each === `${image.name}.${extension}`);
   const other = name ?? image.artifacts.find((each) => each.endsWith(`.${extension}`));
   return other === undefined ? undefined : join(image.dir, other);

@@ -36,7 +36,7 @@ beforeEach(async () => {
   for (const part of ['vmlinuz', 'initrd'] as const)
     await writeFile(join(dir, `${name}.${part}`), original.files[part]);
   await writeFile(join(dir, 'manifest.json'), JSON.stringify({ ...original.manifest, epoch: EPOCH }));
-  image = { dir, name, arch: 'amd64', artifacts, composed: false };
+  image = { dir, name, arch: 'amd64', artifacts, composed: false, unsigned: false };
   server = await serveReleases();
 });
 
