@@ -7,7 +7,7 @@ packages='
   busybox-static cpio dosfstools erofs-utils fdisk gdisk grub-common grub-pc-bin jsonnet kmod mtools qemu-utils
   genisoimage libxml2-utils squashfs-tools unzip xorriso xz-utils zstd
   flatpak gnupg openssl ostree python3
-  createrepo-c docker-registry golang-go pacman-package-manager rpm skopeo umoci
+  createrepo-c docker-registry golang-go libarchive-tools makepkg pacman-package-manager rpm skopeo umoci
   openssh-client openssh-server swift-account swift-container swift-object swift-proxy
 '
 
