@@ -6,7 +6,7 @@ const CAUSES: Cause[] = [
   {
     pattern: /osmith: the script (\S+) of (\S+) failed with (\d+)/,
     make: ([, kind, name, code]) =>
-      new OsmithError('E_TOOL', `Script ${kind} of ${name} failed with ${code}`, {
+      new OsmithError('E_TOOL', `The ${kind} script of ${name} failed with ${code}`, {
         hint: 'The log shows what it said; the package, or what it needs, is at fault',
       }),
   },

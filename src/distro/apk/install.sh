@@ -62,10 +62,10 @@ for step in "$1"/*/; do
     run "$step" trigger "$@"
     continue
   fi
+  run "$step" pre-install "$(cat "$step/version")"
   for file in passwd group; do
     cp "$tree/etc/$file" "$step/$file" 2> /dev/null || : > "$step/$file"
   done
-  run "$step" pre-install "$(cat "$step/version")"
   keep_changed "$step"
   unpack "$step" --exclude-from="$step/kept"
   while IFS= read -r path; do

@@ -118,7 +118,7 @@ async function installInto(
       argv: ['sh', '/work/install.sh', '/work/packages'],
       trees: { '/tree': { tree, writable: true } },
       system: '/tree',
-      ...(isForeign(arch) ? { arch } : {}),
+      ...(scripts && isForeign(arch) ? { arch } : {}),
     });
   } catch (error) {
     throw apkError(error);
