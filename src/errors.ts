@@ -44,6 +44,7 @@ export const CODES = {
   E_DRIFT: { exit: EXIT.usage, title: 'A reference is not what the lock file records' },
   E_PKG: { exit: EXIT.usage, title: 'A package directory cannot be used' },
   E_AUDIT: { exit: EXIT.build, title: 'The record of a build cannot be written' },
+  E_LIVE: { exit: EXIT.build, title: 'An image cannot be updated live' },
   E_TEST: { exit: EXIT.test, title: 'A test of the image failed' },
 } as const satisfies Record<string, { exit: number; title: string }>;
 

@@ -24,6 +24,7 @@ import { auditBuild } from './build-audit.ts';
 import { runErrorGroup } from './error-group.ts';
 import { openShell } from './failure-shell.ts';
 import { globals, reporterFor, wholeNumber } from './globals.ts';
+import { liveBuild, type LockAll } from './live-build.ts';
 import { interruption } from './signals.ts';
 import { addStageOptions, checkBefore, stageChoice } from './stage-options.ts';
 import { variantPlan } from './variant-plan.ts';
@@ -33,6 +34,7 @@ interface BuildOptions {
   out: string;
   refresh?: boolean;
   shellOnFailure?: boolean;
+  liveUpdate?: boolean;
   lockTimeout: number;
 }
 
@@ -48,7 +50,15 @@ export function register(program: Command): void {
       600,
     )
     .option('--shell-on-failure', 'open a shell in the sandbox of a step that fails')
-    .action(async (_branch: string | undefined, options: BuildOptions) => build(command, options));
+    .option(
+      '--live-update',
+      'change the disk images of the last build where they differ (ext4, composed systems)',
+    )
+    .action(async (_branch: string | undefined, options: BuildOptions) => {
+      const lock: LockAll = (about, out) => lockAll({ ...about, options }, out);
+      if (options.liveUpdate && (await liveBuild(command, options, lock))) return;
+      await build(command, options);
+    });
 }
 
 /** All that the parts of a build share. */
@@ -104,7 +114,9 @@ function commandLine(): string {
   return ['osmith', ...hidden].join(' ');
 }
 
-async function lockAll({ config, store, options, emit }: Session, out: string): Promise<Lock> {
+type Locking = Pick<Session, 'config' | 'store' | 'options' | 'emit'>;
+
+async function lockAll({ config, store, options, emit }: Locking, out: string): Promise<Lock> {
   const common = {
     ...{ command: commandLine(), seconds: options.lockTimeout, signal: interruption },
     onWait: (text: string) => emit({ type: 'note', text }),

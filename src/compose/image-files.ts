@@ -7,7 +7,7 @@ import type { EntrySink } from '../oci/layer.ts';
 import type { LayerEntry } from '../oci/tar-parser.ts';
 import type { ImageItem, Origin } from './items.ts';
 import type { TarHeader } from './tar-header.ts';
-import type { TarSink } from './tar-sink.ts';
+import type { HeaderSink } from './tar-sink.ts';
 
 /** Of everything that is made rather than taken: 2017-04-18T16:30:00Z. */
 export const MADE_TIME = 1492533000;
@@ -98,7 +98,7 @@ export interface ImageFiles extends EntrySink {
 /** Says for a path of an image who wants to see the content too. */
 export type Watch = (path: string) => ((piece: Buffer) => void) | undefined;
 
-export function imageFiles(item: ImageItem, sink: TarSink, watch: Watch): ImageFiles {
+export function imageFiles(item: ImageItem, sink: HeaderSink, watch: Watch): ImageFiles {
   const missing = required(item);
   let watcher: ((piece: Buffer) => void) | undefined;
 

@@ -13,7 +13,7 @@ import { addBlob } from '../run/store.ts';
 import { partId } from '../release/sbom/spdx.ts';
 import { takenHeader, type Watch } from './image-files.ts';
 import type { CopiedItem, Item } from './items.ts';
-import type { TarSink } from './tar-sink.ts';
+import type { HeaderSink } from './tar-sink.ts';
 
 type Range = [number, number];
 
@@ -131,7 +131,7 @@ export function reuse(items: readonly Item[], old: InputTar, digests: ReadonlyMa
 export async function copyEntries(
   item: CopiedItem,
   file: string,
-  sink: TarSink,
+  sink: HeaderSink,
   watch: Watch,
 ): Promise<void> {
   let watcher: ((piece: Buffer) => void) | undefined;

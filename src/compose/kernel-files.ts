@@ -6,14 +6,14 @@ import { entryFault } from '../oci/guard.ts';
 import { decompressKernel } from './decompress-kernel.ts';
 import { madeHeader, takenHeader, type ImageFiles, type Watch } from './image-files.ts';
 import type { KernelItem } from './items.ts';
-import type { TarSink } from './tar-sink.ts';
+import type { HeaderSink } from './tar-sink.ts';
 
 function fault(item: KernelItem, message: string, hint: string): OsmithError {
   return new OsmithError('E_IMAGE', `${message}: ${item.source}`, { hint });
 }
 
 /** `watch` is asked for the files that go with the kernel. */
-export function kernelFiles(item: KernelItem, sink: TarSink, watch: Watch): ImageFiles {
+export function kernelFiles(item: KernelItem, sink: HeaderSink, watch: Watch): ImageFiles {
   const { binary, tar, ucode, cmdline, decompress, ...origin } = item;
   let kernel = false;
   let modules = false;

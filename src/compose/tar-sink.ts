@@ -91,3 +91,6 @@ export class TarSink {
     return this.#hash.digest('hex');
   }
 }
+
+/** What takes entries and their contents in the order of the tar. */
+export type HeaderSink = Pick<TarSink, 'header' | 'data' | 'drain'>;

@@ -9,7 +9,7 @@ import { copyEntries } from './input-tar.ts';
 import { imageFiles, madeHeader, type ImageFiles } from './image-files.ts';
 import type { Content, ImageItem, Item, KernelItem, SbomItem } from './items.ts';
 import { kernelFiles } from './kernel-files.ts';
-import { TarSink } from './tar-sink.ts';
+import { TarSink, type HeaderSink } from './tar-sink.ts';
 
 /** Alpine's database of installed packages. */
 const PACKAGES = 'lib/apk/db/installed';
@@ -23,14 +23,14 @@ export interface WriteOptions {
   progress: (text: string) => void;
 }
 
-/** One writer for one tar. */
-class Writer {
-  readonly #sink: TarSink;
+/** One writer for one tar, or for what only wants to know what is in it. */
+export class Writer {
+  readonly #sink: HeaderSink;
   readonly #options: WriteOptions;
   /** Lists of packages by image, which are small. */
   readonly #packages = new PackageFiles();
 
-  constructor(sink: TarSink, options: WriteOptions) {
+  constructor(sink: HeaderSink, options: WriteOptions) {
     this.#sink = sink;
     this.#options = options;
   }

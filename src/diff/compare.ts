@@ -23,6 +23,8 @@ function aspects(a: FileFacts, b: FileFacts, contentOnly: boolean): Aspect[] {
   // The mode of a symbolic link means nothing.
   if (!contentOnly && a.type !== 'symlink' && differs('mode')) what.push('mode');
   if (!contentOnly && differs('owner')) what.push('owner');
+  if (!contentOnly && differs('attributes')) what.push('attributes');
+  if (!contentOnly && differs('names')) what.push('names');
   return what;
 }
 

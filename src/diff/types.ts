@@ -16,12 +16,16 @@ export interface FileFacts {
   neutral?: string;
   /** Target of a symbolic link, numbers of a device, what the table says of a partition. */
   detail?: string;
+  /** Extended attributes, as one text; absent where a reader does not look for them. */
+  attributes?: string;
+  /** All names of a file that has several, as one text; empty for one; absent where a reader does not tell. */
+  names?: string;
 }
 
 /** Paths without a leading slash; those on a disk begin with the partition, as in `3:usr/bin/env`. */
 export type Listing = Map<string, FileFacts>;
 
-export type Aspect = 'type' | 'mode' | 'owner' | 'content' | 'target';
+export type Aspect = 'type' | 'mode' | 'owner' | 'content' | 'target' | 'attributes' | 'names';
 
 export interface Difference {
   path: string;

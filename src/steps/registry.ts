@@ -52,6 +52,7 @@ const KINDS = [
   'config-overlay',
   'compose',
   'compose-boot',
+  'compose-list',
   'compose-root',
   'pkg-resolve',
   'pkg-image',
