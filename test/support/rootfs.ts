@@ -27,6 +27,8 @@ export interface SystemRequest {
   base: string[];
   extra?: string[];
   unpacking?: Step['params'];
+  /** Default: amd64. */
+  arch?: string;
 }
 
 export interface System {
@@ -41,6 +43,7 @@ export async function makeSystem(
   again: (step: Step) => boolean = () => false,
 ): Promise<System> {
   const { branch, distro, suite, components, mirror, keyring, base, extra = [], unpacking = {} } = request;
+  const { arch = 'amd64' } = request;
   const workspace = join(REPO, 'workspace');
   const config = loadConfig({ workspace, attributes: { branch, arch: 'amd64' }, set: [] });
   const init = toolsSteps(config, 'amd64');
@@ -50,7 +53,7 @@ export async function makeSystem(
     source: {
       distro,
       suite,
-      arch: 'amd64',
+      arch,
       components,
       mirror,
       keyring: keyring === '' ? '' : '/in/keyring',
