@@ -1,7 +1,11 @@
 /** `osmith sources`: what two lists of sources have in common, and what each lacks. */
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
+import { readTar } from '../disk/tar-reader.ts';
 import { OsmithError, toOsmithError } from '../errors.ts';
+import { isCollected, MANIFEST, parseCollected } from '../release/sbom/collected.ts';
 import { compareSources, parseSources, sourceKey, type Source } from '../release/sbom/sources.ts';
 import { count } from '../report/style.ts';
 import { globals } from './globals.ts';
@@ -14,19 +18,34 @@ export function register(program: Command): void {
   const command = program
     .command('sources')
     .description('compare two lists of sources that builds made (image.formats: sources.csv)')
-    .argument('<a>', 'a list, such as that of the build')
+    .argument('<a>', 'a list, such as that of the build, or an archive of sources')
     .argument('<b>', 'what to compare it with, such as the list of what was collected')
     .option('--types <types...>', 'only sources of these types, such as deb or rpm')
     .action(async (a: string, b: string, flags: Flags) => run(a, b, flags, globals(command).json));
 }
 
+/** A list; of an archive of sources, its manifest. */
+async function readList(file: string): Promise<string> {
+  if (!/\.tar(?:\.gz)?$/.test(file)) return readFile(file, 'utf8');
+  const packed = createReadStream(file);
+  for await (const { entry, body } of readTar(file.endsWith('.gz') ? packed.pipe(createGunzip()) : packed)) {
+    if (entry.path !== MANIFEST) continue;
+    const parts: Buffer[] = [];
+    for await (const part of body()) parts.push(part);
+    packed.destroy();
+    return Buffer.concat(parts).toString('utf8');
+  }
+  throw new Error(`it has no ${MANIFEST}`);
+}
+
 async function readSources(file: string, { types }: Flags): Promise<Source[]> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+  const text = await readList(file).catch((error: unknown) => {
     const { message } = toOsmithError(error);
     throw new OsmithError('E_USAGE', `The list ${file} cannot be read: ${message}`);
   });
   try {
-    return parseSources(text).filter(({ type }) => types?.includes(type) ?? true);
+    const parse = isCollected(text) ? parseCollected : parseSources;
+    return parse(text).filter(({ type }) => types?.includes(type) ?? true);
   } catch (error) {
     const [, line, message] = /^line (\d+): (.*)$/.exec((error as Error).message) ?? [];
     throw new OsmithError('E_USAGE', `This is no list of sources: ${message}`, {

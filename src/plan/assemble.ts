@@ -78,7 +78,7 @@ function aboutOf(
 export function assemble(system: System): Plan {
   const { config, name, before, packaged, groups, content, further, root, tools, version = '' } = system;
   // What was made elsewhere says itself what is in it.
-  const lists = packaged.commit === undefined ? sbomSteps(name, root) : undefined;
+  const lists = packaged.commit === undefined ? sbomSteps(config, name, root, tools) : undefined;
   const saved = savedConfig(config, name);
   const isCarried = packaged.outputs.has('raw');
   const outputs = new Map([

@@ -135,7 +135,10 @@ export function composedSteps(
     ...further.outputs,
   ];
   // Told now: the rest comes when images have been built.
-  chosenOutputs(config, new Map([...outputs, ...sbomSteps(name, COMPOSED_ROOT).outputs, osImageOutput]));
+  chosenOutputs(
+    config,
+    new Map([...outputs, ...sbomSteps(config, name, COMPOSED_ROOT, tools).outputs, osImageOutput]),
+  );
   const { compression, level } = packParams(config);
   const installer = (system: InstallerSystem) =>
     layouts === undefined

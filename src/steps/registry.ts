@@ -46,6 +46,8 @@ const KINDS = [
   'sign-key',
   'sign',
   'sbom',
+  'source-resolve',
+  'source-archive',
   'manifest',
   'config',
   'config-volume',

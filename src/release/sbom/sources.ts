@@ -15,12 +15,13 @@ export interface Source {
 
 const HEAD = ['type', 'name', 'version', 'packages', 'licenses'];
 
-function compare(a: string, b: string): number {
+/** Bytewise order. */
+export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function sorted(values: Iterable<string>): string[] {
-  return [...new Set(values)].sort(compare);
+  return [...new Set(values)].sort(compareBytes);
 }
 
 /** What identifies a source. */
@@ -39,11 +40,11 @@ export function sourcesOf(components: readonly Component[]): Source[] {
       licenses: sorted([...known.licenses, ...(license?.split(' AND ') ?? [])]),
     });
   }
-  return [...found.values()].sort((a, b) => compare(sourceKey(a), sourceKey(b)));
+  return [...found.values()].sort((a, b) => compareBytes(sourceKey(a), sourceKey(b)));
 }
 
 /** RFC 4180, with line feeds. */
-function field(text: string): string {
+export function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -51,10 +52,11 @@ export function formatSources(sources: readonly Source[]): string {
   const rows = sources.map(({ type, name, version, packages, licenses }) => [
     ...[type, name, version, packages.join(' '), licenses.join(' AND ')],
   ]);
-  return [HEAD, ...rows].map((row) => `${row.map(field).join(',')}\n`).join('');
+  return [HEAD, ...rows].map((row) => `${row.map(csvField).join(',')}\n`).join('');
 }
 
-function fields(line: string): string[] {
+/** The fields of a line. */
+export function csvFields(line: string): string[] {
   return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g)].map(
     ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain!,
   );
@@ -65,7 +67,7 @@ export function parseSources(text: string): Source[] {
   const [head = '', ...lines] = text.replace(/\n$/, '').split('\n');
   if (head !== HEAD.join(',')) throw new Error(`line 1: it must be ${HEAD.join(',')}`);
   return lines.map((line, i) => {
-    const [type, name, version, packages, licenses, ...more] = fields(line);
+    const [type, name, version, packages, licenses, ...more] = csvFields(line);
     if (!type || !name || !version || packages === undefined || licenses === undefined || more.length > 0)
       throw new Error(`line ${i + 2}: it must have the five fields ${HEAD.join(', ')}`);
     const list = (value: string, separator: string) => (value === '' ? [] : value.split(separator));
