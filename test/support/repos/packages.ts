@@ -3,12 +3,17 @@ import { readFileSync } from 'node:fs';
 import type { TestEntry } from '../../../src/steps/testing.ts';
 import { DIRECTORY, HARD_LINK, SYMLINK } from '../../../src/run/layer/entry.ts';
 
+/** An entry of a package; `names` are user and group, where not those of `standardPackages`. */
+export type PackageEntry = TestEntry & { names?: [user: string, group: string] };
+
 export interface TestPackage {
   name: string;
   version: string;
   depends: string[];
   conflicts: string[];
-  entries: TestEntry[];
+  entries: PackageEntry[];
+  /** What else it is known as. */
+  provides?: string[];
   /** Shell commands that run in the system after it was unpacked. */
   script: string;
 }
@@ -49,6 +54,7 @@ export function standardPackages(): TestPackage[] {
     }),
     make('shell', {
       depends: ['filesystem'],
+      provides: ['/bin/sh'],
       entries: [
         dir('usr/bin'),
         { path: 'usr/bin/busybox', mode: 0o755, content: busybox },

@@ -12,7 +12,7 @@ function sizeOf(entries: TestEntry[]): number {
   return entries.reduce((sum, { content = '' }) => sum + Buffer.byteLength(content), 0);
 }
 
-function packageInfo({ name, version, depends, conflicts, entries }: TestPackage): string {
+function packageInfo({ name, version, depends, conflicts, provides = [], entries }: TestPackage): string {
   const fields = [
     ['pkgname', name],
     ['pkgbase', name],
@@ -23,6 +23,7 @@ function packageInfo({ name, version, depends, conflicts, entries }: TestPackage
     ['size', String(sizeOf(entries))],
     ['arch', 'x86_64'],
     ...conflicts.map((other) => ['conflict', other]),
+    ...provides.map((other) => ['provides', other]),
     ...depends.map((other) => ['depend', other]),
   ];
   return fields.map(([key, value]) => `${key} = ${value}\n`).join('');

@@ -4,27 +4,32 @@ import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { EPOCH, treeOf, type TestEntry } from '../../../src/steps/testing.ts';
+import { EPOCH, treeOf } from '../../../src/steps/testing.ts';
 import { DIRECTORY, SYMLINK } from '../../../src/run/layer/entry.ts';
 import { signDetached, SIGNED_AT, type SigningKey } from './openpgp.ts';
-import type { TestPackage } from './packages.ts';
+import type { PackageEntry, TestPackage } from './packages.ts';
 
 const OWNERS: Record<number, string> = { 0: 'root', 33: 'www-data' };
 
-function fileLine({ path, type, mode = 0o644, uid = 0, gid = 0, xattrs }: TestEntry): string {
+/** Paths are patterns, in which a backslash cannot stand for itself. */
+function quoted(path: string): string {
+  return `"/${path.replaceAll('\\', '?').replaceAll('%', '%%')}"`;
+}
+
+function fileLine({ path, type, mode = 0o644, uid = 0, gid = 0, names, xattrs }: PackageEntry): string {
   const bits = type === SYMLINK ? '-' : mode.toString(8);
   const words = [
-    `%attr(${bits}, ${OWNERS[uid]}, ${OWNERS[gid]})`,
+    `%attr(${bits}, ${(names ?? [OWNERS[uid], OWNERS[gid]]).join(', ')})`,
     ...(type === DIRECTORY ? ['%dir'] : []),
-    ...(xattrs === undefined ? [] : ['%caps(cap_net_raw=ep)']),
-    `"/${path}"`,
+    ...(xattrs === undefined || xattrs.size === 0 ? [] : ['%caps(cap_net_raw=ep)']),
+    quoted(path),
   ];
   return words.join(' ');
 }
 
 /** All packages out of one description. */
 function spec(packages: TestPackage[]): string {
-  const sections = packages.map(({ name, version, depends, conflicts, entries, script }) => {
+  const sections = packages.map(({ name, version, depends, conflicts, provides = [], entries, script }) => {
     const [, epoch = '0', bare, release] = /^(?:(\d+):)?(.*)-(.*)$/.exec(version)!;
     const lines = [
       `%package -n ${name}`,
@@ -37,7 +42,7 @@ function spec(packages: TestPackage[]): string {
       ],
       ...depends.map((other) => `Requires: ${other}`),
       ...conflicts.map((other) => `Conflicts: ${other}`),
-      ...(name === 'shell' ? ['Provides: /bin/sh'] : []),
+      ...provides.map((other) => `Provides: ${other}`),
       `%description -n ${name}`,
       'For tests.',
       ...(script === '' ? [] : [`%post -n ${name}`, script]),
