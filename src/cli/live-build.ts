@@ -7,6 +7,7 @@ import type { Config } from '../config/index.ts';
 import type { DiskLayout } from '../disk/layout.ts';
 import { defaultStoreDir, now } from '../env.ts';
 import { OsmithError } from '../errors.ts';
+import { holdImage } from '../live/in-use.ts';
 import { updateImage, type LiveBuild, type LiveContext, type LiveResult } from '../live/update.ts';
 import { wantedTree, type Part } from '../live/tree.ts';
 import { LIVE, livePlan, type LivePlan } from '../plan/live.ts';
@@ -117,9 +118,9 @@ async function partsOf(
 }
 
 /** The manifest no longer says what the image's file is: its size counts for who boots it. */
-async function amendManifest(out: string, manifest: Manifest, changed: readonly string[]): Promise<void> {
+async function amendManifest(out: string, manifest: Manifest, changed: string): Promise<void> {
   for (const artifact of manifest.artifacts) {
-    if (changed.includes(artifact.name)) artifact.size = (await stat(join(out, artifact.name))).size;
+    if (artifact.name === changed) artifact.size = (await stat(join(out, changed))).size;
   }
   await writeAtomic(
     join(out, 'manifest.json'),
@@ -185,10 +186,14 @@ export async function liveBuild(command: Command, options: LiveOptions, lockAll:
           ...{ store, scratch: scratch.dir, signal: interruption },
           tools,
         };
+        // Nothing is changed if one of them is in use.
+        for (const { file } of images) await (await holdImage(file)).release();
         const done: LiveResult[] = [];
-        for (const image of images) done.push(await updateImage(image, build, context));
-        const changed = images.filter((_, i) => done[i]!.changed).map(({ name }) => name);
-        if (changed.length > 0) await amendManifest(out, manifest, changed);
+        for (const image of images) {
+          const result = await updateImage(image, build, context);
+          if (result.changed) await amendManifest(out, manifest, image.name);
+          done.push(result);
+        }
         reporter.close();
         print(done, now() - start, global.json);
       } finally {
