@@ -255,7 +255,7 @@ test('the error group gets what happened and the log, whatever fails', async () 
 
 test('one build of a variant at a time; others go on', async () => {
   write('hooks/image/20-outside', 'echo sleeping; sleep "$OSMITH_IMAGE_TITLE"\n');
-  const secret = ['--set', 'image.title=6'];
+  const secret = ['--set', 'image.title=20'];
   const first = small.start(secret);
   await first.until(({ type, step }) => type === 'step-log' && step === 'image/20-outside');
   const other = small.start([
