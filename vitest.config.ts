@@ -21,10 +21,19 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/**/*.test.ts'],
+          include: ['test/*.test.ts'],
           testTimeout: 1_200_000,
           hookTimeout: 1_200_000,
           retry,
+        },
+      },
+      // Written, and not yet seen to pass as a whole: `make test-proving`. What passes moves to `test/`.
+      {
+        test: {
+          name: 'proving',
+          include: ['test/proving/*.test.ts'],
+          testTimeout: 1_200_000,
+          hookTimeout: 1_200_000,
         },
       },
     ],

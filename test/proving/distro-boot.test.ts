@@ -6,15 +6,15 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeWith } from '../src/disk/testing.ts';
-import { removeTree } from '../src/run/scratch.ts';
-import { archPackages, fedoraPackages } from './support/repos/bootable.ts';
-import { makeKey, type SigningKey } from './support/repos/openpgp.ts';
-import type { TestPackage } from './support/repos/packages.ts';
-import { pacmanRepository } from './support/repos/pacman.ts';
-import { rpmRepository } from './support/repos/rpm.ts';
-import { osmith, REPO } from './support/osmith.ts';
-import { serve } from './support/web-server.ts';
+import { describeWith } from '../../src/disk/testing.ts';
+import { removeTree } from '../../src/run/scratch.ts';
+import { archPackages, fedoraPackages } from '../support/repos/bootable.ts';
+import { makeKey, type SigningKey } from '../support/repos/openpgp.ts';
+import type { TestPackage } from '../support/repos/packages.ts';
+import { pacmanRepository } from '../support/repos/pacman.ts';
+import { rpmRepository } from '../support/repos/rpm.ts';
+import { osmith, REPO } from '../support/osmith.ts';
+import { serve } from '../support/web-server.ts';
 
 interface Family {
   branch: string;

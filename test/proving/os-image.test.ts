@@ -16,8 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { defaultStoreDir } from '../src/env.ts';
-import { osmith, type Finished } from './support/osmith.ts';
+import { defaultStoreDir } from '../../src/env.ts';
+import { osmith, type Finished } from '../support/osmith.ts';
 
 const NAME = 'osmith_deb_amd64';
 const VERSION = '1.2.3';

@@ -6,10 +6,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { osmith, REPO, type Finished } from './support/osmith.ts';
+import { osmith, REPO, type Finished } from '../support/osmith.ts';
 
 const IMAGES = ['raw', 'qcow2'].map((format) => `osmith_deb_amd64.${format}`) as [string, string];
 const [RAW, QCOW2] = IMAGES;
@@ -24,7 +24,7 @@ const argv = (out: string, ...more: string[]) => [
     'image.filesystem=ext4',
     'build.build_version=1',
     'build.epoch=1735689600',
-    `compose.modifiers_add=${join(dir, 'change.yq')}`,
+    `compose.modifiers_add=${relative(join(REPO, 'workspace'), join(dir, 'change.yq'))}`,
   ].flatMap((setting) => ['--set', setting]),
   ...more,
 ];
