@@ -11,11 +11,11 @@ export interface EfiNames {
   mokManager: string;
 }
 
-export function efiNames(arch: EfiArch): EfiNames {
+export function efiNames(arch: EfiArch, own?: { grub: string; mm: string }): EfiNames {
   const suffix = { amd64: 'x64', arm64: 'aa64' }[arch];
   return {
     removable: `BOOT${suffix.toUpperCase()}.EFI`,
-    grub: `grub${suffix}.efi`,
-    mokManager: `mm${suffix}.efi`,
+    grub: own?.grub ?? `grub${suffix}.efi`,
+    mokManager: own?.mm ?? `mm${suffix}.efi`,
   };
 }

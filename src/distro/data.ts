@@ -6,6 +6,7 @@ import { alpineData } from './alpine/data.ts';
 import { archData } from './arch/data.ts';
 import { debianData } from './debian/data.ts';
 import { fedoraData } from './fedora/data.ts';
+import { opensuseData } from './opensuse/data.ts';
 import type { DistroData } from './types.ts';
 import { ubuntuData } from './ubuntu/data.ts';
 
@@ -15,6 +16,7 @@ export const DISTROS: Record<string, DistroData> = {
   arch: archData,
   debian: debianData,
   fedora: fedoraData,
+  opensuse: opensuseData,
   ubuntu: ubuntuData,
 };
 

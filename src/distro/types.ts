@@ -77,6 +77,10 @@ export interface InstalledPackage {
   size: number;
 }
 
+/** What a shim looks for beside itself. */
+export const loaderNames = z.strictObject({ grub: z.string(), mm: z.string() });
+export type LoaderNames = z.infer<typeof loaderNames>;
+
 /** Where a distribution keeps its kernel. */
 export interface KernelFiles {
   /** Pattern that matches one file. */
@@ -99,6 +103,8 @@ export interface BootFiles extends KernelFiles {
   /** Where the signed GRUBs look for grub.cfg: on the ESP, on the TFTP server. */
   grubDir: string;
   grubnetDir: string;
+  /** What this shim calls GRUB and its key manager beside itself, where these are not the usual names. */
+  names?: LoaderNames;
 }
 
 /** What is known of a distribution without asking it: plain data, which plans are made of. */

@@ -1,7 +1,7 @@
 /** Where the base system's distribution keeps what boots a machine. */
 import type { Config } from '../config/index.ts';
 import { baseDistro, DISTROS } from '../distro/data.ts';
-import type { BootFiles, KernelFiles } from '../distro/types.ts';
+import type { BootFiles, KernelFiles, LoaderNames } from '../distro/types.ts';
 import { OsmithError } from '../errors.ts';
 
 export function bootFiles(config: Config, arch: string): BootFiles | KernelFiles {
@@ -33,4 +33,9 @@ export function signedBootFiles(config: Config, arch: string): BootFiles {
     where: config.where('bootstrap', 'distro'),
     hint: 'Systems that run from memory can do without (image.system = memory); or choose another branch',
   });
+}
+
+/** For steps that put loaders beside shim. */
+export function namesParam({ names }: BootFiles): { names?: LoaderNames } {
+  return names === undefined ? {} : { names };
 }

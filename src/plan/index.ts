@@ -43,7 +43,7 @@ export function makePlan(given: Config): Plan {
   const name = buildName(config);
   const { steps: init, tools } = toolsSteps(config, arch);
   const isOstree = config.get('image', 'system') === 'ostree';
-  const manager = packageManagerTools(config, tools);
+  const manager = packageManagerTools(config, tools, arch);
   const flatpaks = flatpakSteps(config, arch, isOstree ? stateroot(config) : '');
   const rootfs: RootfsRequest = {
     stage: 'bootstrap',

@@ -1,5 +1,6 @@
 /** Steps that make images for CDs and USB sticks. */
 import type { Config } from '../config/index.ts';
+import type { LoaderNames } from '../distro/types.ts';
 import type { MakeStep } from './disk-formats.ts';
 import type { LimitOf } from './limits.ts';
 import type { Tools } from './tools.ts';
@@ -9,6 +10,7 @@ export interface IsoRequest {
   config: Config;
   arch: string;
   grubDir: string;
+  names?: LoaderNames;
   step: MakeStep;
   limit: LimitOf;
   /** With GRUB for BIOS machines and what makes ISO images. */
@@ -19,10 +21,11 @@ export interface IsoRequest {
 }
 
 function isoStep(request: IsoRequest, files: Record<string, Json>, inputs: Record<string, StepInput>): Step {
-  const { config, arch, grubDir, step, limit, tools, boot, cmdline } = request;
+  const { config, arch, grubDir, names, step, limit, tools, boot, cmdline } = request;
   const title = config.get('image', 'title');
   const params = { arch, label: title, title, cmdline, grubDir, files, bios: arch === 'amd64' };
-  return { ...step('iso', 'iso', { ...params, ...limit('iso') }, { ...boot, ...inputs }), ...tools };
+  const own = names === undefined ? {} : { names };
+  return { ...step('iso', 'iso', { ...params, ...own, ...limit('iso') }, { ...boot, ...inputs }), ...tools };
 }
 
 /** Of a system that runs from memory: kernel and initrd are all of it. */

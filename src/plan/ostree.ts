@@ -3,7 +3,7 @@ import type { Config } from '../config/index.ts';
 import { isSafeCmdline } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
 import { deployedBoot, loaderOf, type Loader } from './ostree-boot.ts';
-import { signedBootFiles } from './boot-files.ts';
+import { namesParam, signedBootFiles } from './boot-files.ts';
 import { kernelCmdline, type Output, type Packaged } from './package.ts';
 import { diskFormats, LIMITED, type MakeStep } from './disk-formats.ts';
 import { liveIso } from './iso.ts';
@@ -98,7 +98,7 @@ function diskSteps(
       'disk',
       {
         ...{ layout: partitionLayout(config), arch, system: loader.system, name, cmdline: '', title },
-        ...{ label: 'EFI', grubDir: boot.grubDir, bios: loader.bios },
+        ...{ label: 'EFI', grubDir: boot.grubDir, ...namesParam(boot), bios: loader.bios },
         ...firmware.onEsp,
         ...sizeParam(config, 'max_size', 'maxSize'),
       },
@@ -148,7 +148,16 @@ export function ostreeSteps(
     ...iso.steps,
     ...liveIso(
       {
-        ...{ config, arch, grubDir: boot.grubDir, step, limit, tools: iso.tools, cmdline: '' },
+        ...{
+          config,
+          arch,
+          grubDir: boot.grubDir,
+          ...namesParam(boot),
+          step,
+          limit,
+          tools: iso.tools,
+          cmdline: '',
+        },
         boot: Object.fromEntries(Object.keys(live).map((file) => [file, from('deployed-boot', file)])),
       },
       raw,

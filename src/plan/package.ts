@@ -3,7 +3,7 @@ import type { Config } from '../config/index.ts';
 import { baseDistro } from '../distro/data.ts';
 import { OsmithError } from '../errors.ts';
 import { borrowedBusybox, borrowedLoaders } from './borrowed.ts';
-import { bootFiles } from './boot-files.ts';
+import { bootFiles, namesParam } from './boot-files.ts';
 import { diskFormats, LIMITED } from './disk-formats.ts';
 import { memoryIso } from './iso.ts';
 import { fleetOf } from './fleet.ts';
@@ -75,10 +75,12 @@ export const packageSteps: PackageMaker = (config, { name, arch }, tree, tools, 
   // What the distribution has not comes from that of the tools.
   const borrowed = 'shim' in boot ? undefined : borrowedLoaders(config, arch, tools);
   const busybox = baseDistro(config).noBusybox ? borrowedBusybox(config, arch, tools) : undefined;
-  const { shim, grub, grubnet, mm, grubDir, grubnetDir } = 'shim' in boot ? boot : borrowed!.files;
+  const loaders = 'shim' in boot ? boot : borrowed!.files;
+  const { shim, grub, grubnet, mm, grubDir, grubnetDir } = loaders;
   const { vmlinuz } = boot;
-  const bootInputs = (...names: string[]) =>
-    Object.fromEntries(names.map((name) => [name, borrowed?.inputs[name] ?? from('boot-files', name)]));
+  const names = namesParam(loaders);
+  const bootInputs = (...files: string[]) =>
+    Object.fromEntries(files.map((file) => [file, borrowed?.inputs[file] ?? from('boot-files', file)]));
   const system = { ...bootInputs('vmlinuz', 'shim'), initrd: from('initrd', 'initrd') };
   const own = borrowed === undefined ? { vmlinuz, shim, grub, grubnet, mm } : { vmlinuz };
   splitDirectories(config);
@@ -112,7 +114,7 @@ export const packageSteps: PackageMaker = (config, { name, arch }, tree, tools, 
       'disk',
       'disk',
       {
-        ...{ ...menu, layout: partitionLayout(config), grubDir },
+        ...{ ...menu, ...names, layout: partitionLayout(config), grubDir },
         ...{ name, label: 'OSMITH', bios: arch === 'amd64' },
         ...sizeParam(config, 'esp_size', 'espSize'),
         ...sizeParam(config, 'headroom', 'headroom'),
@@ -121,11 +123,11 @@ export const packageSteps: PackageMaker = (config, { name, arch }, tree, tools, 
       },
       { ...system, ...bootInputs('grub', 'mm') },
     ),
-    step('pxe', 'pxe', { ...menu, grubDir: grubnetDir }, { ...system, ...bootInputs('grubnet') }),
+    step('pxe', 'pxe', { ...menu, ...names, grubDir: grubnetDir }, { ...system, ...bootInputs('grubnet') }),
     ...further.steps,
     ...iso.steps,
     ...memoryIso({
-      ...{ config, arch, grubDir, step, limit, tools: iso.tools },
+      ...{ config, arch, grubDir, ...names, step, limit, tools: iso.tools },
       ...{ cmdline: menu.cmdline, boot: { ...system, ...bootInputs('grub', 'mm') } },
     }),
   ];

@@ -56,10 +56,15 @@ export function signingTools(config: Config): ToolsSteps {
 }
 
 /** The package manager of a base system that is not the tools' own has a tree of its own: only what calls it needs that. */
-export function packageManagerTools(config: Config, usual: Tools): ToolsSteps {
+export function packageManagerTools(config: Config, usual: Tools, targetArch: string): ToolsSteps {
   const packages = config.list('tools', 'bootstrap_packages');
   if (config.get('tools', 'mode') === 'host' || packages.length === 0) return { steps: [], tools: usual };
-  return { steps: treeSteps(config, packages, 'package-manager'), tools: { tools: 'package-manager/tree' } };
+  // Scripts of packages run there.
+  const emulation = isForeign(targetArch) ? config.list('tools', 'emulation_packages') : [];
+  return {
+    steps: treeSteps(config, [...packages, ...emulation], 'package-manager'),
+    tools: { tools: 'package-manager/tree' },
+  };
 }
 
 /** What makes ISO images has a tree of its own: only who makes them needs it. */

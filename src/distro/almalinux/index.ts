@@ -12,6 +12,7 @@ export default rpmDistro({
     return Object.fromEntries(source.components.map((name) => [name, `${at}/${name}/${arch}/os`]));
   },
   database: 'var/lib/rpm',
+  backend: 'sqlite',
   keys: (suite) => [`/usr/share/distribution-gpg-keys/alma/RPM-GPG-KEY-AlmaLinux-${suite.split('.')[0]}`],
   signedIndex: false,
   platform: (suite) => `platform:el${suite.split('.')[0]}`,

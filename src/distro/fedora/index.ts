@@ -17,6 +17,7 @@ export default rpmDistro({
     return Object.fromEntries(components.map((name) => [name, `${mirror}/${path(name)}`]));
   },
   database: 'usr/lib/sysimage/rpm',
+  backend: 'sqlite',
   keys: (suite) => [`/usr/share/distribution-gpg-keys/fedora/RPM-GPG-KEY-fedora-${suite}-primary`],
   signedIndex: false,
   platform: (suite) => `platform:f${suite}`,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { StepContext } from '../../steps/types.ts';
 import type { PackageFile, ResolveRequest } from '../types.ts';
 import { rpmError } from './errors.ts';
-import { keyFiles } from './keys.ts';
+import { validKeys } from './keys.ts';
 import { rpmArch, type RpmData } from './types.ts';
 
 export interface Solved {
@@ -15,7 +15,7 @@ export interface Solved {
 export async function solveByDnf(context: StepContext<ResolveRequest>, rpm: RpmData): Promise<Solved> {
   const { params, work } = context;
   const arch = rpmArch(params.arch);
-  const keys = await keyFiles(context, rpm);
+  const keys = await validKeys(context, rpm);
   const repositories = Object.entries(rpm.repositories(params, arch)).map(([name, url]) => ({
     ...{ name, url, keys, signed: rpm.signedIndex },
   }));

@@ -2,6 +2,9 @@ import { OsmithError } from '../../errors.ts';
 import { toolError, unreachable, type Cause } from '../tool-error.ts';
 import type { Source } from '../types.ts';
 
+/** What curl says of hosts: no such name, no connection, no answer in time. */
+const UNREACHABLE = [5, 6, 7, 28];
+
 /** Messages of dnf and rpm that users can act on, most telling first. */
 function causes(source: Source, title: string): Cause[] {
   const missing = (name: string | undefined) =>
@@ -56,6 +59,10 @@ function causes(source: Source, title: string): Cause[] {
         }),
     },
     {
+      pattern: /Status code: 404 for \S+\/repomd\.xml\.asc/,
+      make: ([said]) => unsigned('The package index', said),
+    },
+    {
       pattern: /Status code: 404 for (\S+)|File '\/?repodata\/repomd\.xml' not found on medium '([^']+)'/,
       make: ([, url, medium]) =>
         new OsmithError('E_SUITE', `The mirror has no repository at ${url ?? medium}`, {
@@ -70,9 +77,17 @@ function causes(source: Source, title: string): Cause[] {
         }),
     },
     {
-      pattern:
-        /(?:Could not connect to|Failed to connect to|Could ?n[o']t resolve host:?|Connection refused.*for) ?(?:\w+:\/\/)?([^\s/:]+(?::\d+)?)/,
-      make: ([, host]) => unreachable(host!),
+      pattern: /Failed to connect to (\S+) port (\d+)/,
+      make: ([, host, port]) => unreachable(`${host}:${port}`),
+    },
+    {
+      pattern: /Curl error \((\d+)\): (.+?) for \w+:\/\/([^\s/]+)/,
+      make: ([, code, said, host]) =>
+        UNREACHABLE.includes(Number(code))
+          ? unreachable(host!)
+          : new OsmithError('E_NETWORK', `${host} does not send what is asked for`, {
+              hint: `Try again, or use another mirror; dnf says: ${said}`,
+            }),
     },
   ];
 }

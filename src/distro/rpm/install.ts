@@ -66,8 +66,8 @@ async function installInto(context: Context, rpm: RpmData, list: PackageList, tr
     await verify(context, rpm, files);
     context.progress('installing');
     const rpmArgv = [
-      ...['rpm', '--root', '/tree', '--dbpath', `/${rpm.database}`, '--define', '_db_backend sqlite'],
-      ...['--upgrade', '--nosignature', '--ignoreos', ...options],
+      ...['rpm', '--root', '/tree', '--dbpath', `/${rpm.database}`, '--define', `_db_backend ${rpm.backend}`],
+      ...['--upgrade', '--nosignature', '--ignoreos', '--ignorearch', ...options],
       ...(scripts ? [] : ['--noscripts', '--notriggers']),
     ];
     await context.exec({

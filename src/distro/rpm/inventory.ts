@@ -3,6 +3,7 @@ import { copyFiles, findFiles } from '../../disk/tree-files.ts';
 import type { StepContext, Tree } from '../../steps/types.ts';
 import { byName } from '../inventory.ts';
 import type { InstalledPackage } from '../types.ts';
+import type { RpmData } from './types.ts';
 
 const FORMAT = '%{NAME}\\t%{EPOCHNUM}\\t%{VERSION}-%{RELEASE}\\t%{ARCH}\\t%{LONGSIZE}\\n';
 
@@ -21,7 +22,7 @@ export function parseQuery(text: string): InstalledPackage[] {
 export async function inventory(
   context: StepContext<unknown>,
   tree: Tree,
-  database: string,
+  { database, backend }: RpmData,
 ): Promise<InstalledPackage[]> {
   const files = await findFiles(context, tree, (path) => path.startsWith(`${database}/`));
   await copyFiles(
@@ -29,7 +30,8 @@ export async function inventory(
     tree,
     new Map(files.map(({ path, content }) => [content, `rpmdb/${path.slice(database.length + 1)}`])),
   );
-  const argv = ['rpm', '--dbpath', '/work/rpmdb', '--query', '--all', '--queryformat', FORMAT];
+  const where = ['--define', `_db_backend ${backend}`, '--dbpath', '/work/rpmdb'];
+  const argv = ['rpm', ...where, '--query', '--all', '--queryformat', FORMAT];
   const { stdout } = await context.exec({ argv, stdout: 'capture' });
   return parseQuery(stdout);
 }

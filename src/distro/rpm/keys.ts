@@ -7,7 +7,7 @@ import type { Source } from '../types.ts';
 import type { RpmData } from './types.ts';
 
 /** Paths in the sandbox. */
-export async function keyFiles(context: StepContext<Source>, rpm: RpmData): Promise<string[]> {
+async function keyFiles(context: StepContext<Source>, rpm: RpmData): Promise<string[]> {
   const { keyring, suite } = context.params;
   if (keyring === '') return rpm.keys(suite);
   const path = context.path('keyring');

@@ -7,6 +7,8 @@ export interface RpmData {
   repositories(source: Source, arch: string): Record<string, string>;
   /** Where the finished system has its package database. */
   database: string;
+  /** The kind of it that its rpm reads. */
+  backend: 'sqlite' | 'ndb';
   /** Files of the keys that sign packages, in the tools tree. */
   keys(suite: string): string[];
   /** Whether the index is signed too. */

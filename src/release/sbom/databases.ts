@@ -1,5 +1,5 @@
 /** Lists of installed packages, as the package managers of distributions keep them. */
-import { parseRpmDatabase } from './rpm.ts';
+import { parseRpmDatabase, parseRpmNdb } from './rpm.ts';
 import type { Component, Distribution } from './types.ts';
 
 /** `Key: value` paragraphs between empty lines; lines that go on begin with a space. */
@@ -72,6 +72,7 @@ const DATABASES: { path: RegExp; parse: (data: Buffer) => Component[] }[] = [
   { path: /^(?:usr\/)?lib\/apk\/db\/installed$/, parse: text(parseApk) },
   { path: /^var\/lib\/pacman\/local\/[^/]+\/desc$/, parse: text(parsePacman) },
   { path: /^(?:var\/lib|usr\/lib\/sysimage)\/rpm\/rpmdb\.sqlite$/, parse: parseRpmDatabase },
+  { path: /^(?:var\/lib|usr\/lib\/sysimage)\/rpm\/Packages\.db$/, parse: parseRpmNdb },
 ];
 
 const OS_RELEASE = /^(?:etc|usr\/lib)\/os-release$/;

@@ -1,4 +1,4 @@
-/** rpm's database since 4.16: SQLite with one header blob for each package (rpm, lib/header.c). */
+/** rpm's databases, SQLite and ndb: each has one header blob for each package (rpm, lib/header.c). */
 import { DatabaseSync } from 'node:sqlite';
 import type { Component } from './types.ts';
 
@@ -66,4 +66,22 @@ export function parseRpmDatabase(data: Buffer): Component[] {
   } finally {
     database.close();
   }
+}
+
+/** A header of 32 bytes, whole pages of slots that say where blobs are, blobs (rpm, lib/backend/ndb/rpmpkg.c). */
+const NDB = { magic: 'RpmP', header: 32, page: 4096, slot: 16, block: 16 };
+
+/** The same of an ndb, as openSUSE has it. */
+export function parseRpmNdb(data: Buffer): Component[] {
+  if (data.toString('latin1', 0, 4) !== NDB.magic) throw new Error('This is no ndb database');
+  const components: Component[] = [];
+  const end = data.readUInt32LE(12) * NDB.page;
+  for (let slot = NDB.header; slot < end; slot += NDB.slot) {
+    const at = data.readUInt32LE(slot + 8) * NDB.block;
+    // A slot without a place is free.
+    if (at === 0) continue;
+    const size = data.readUInt32LE(at + 12);
+    components.push(...component(readHeader(data.subarray(at + NDB.block, at + NDB.block + size))));
+  }
+  return components;
 }

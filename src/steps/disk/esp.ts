@@ -46,7 +46,7 @@ async function fromText(context: Context, target: string, text: string): Promise
 
 /** The firmware starts shim, which starts what is beside it under GRUB's name: GRUB, or another that Debian signed. */
 async function loaderFiles(context: Context): Promise<EspFile[]> {
-  const names = efiNames(context.params.arch);
+  const names = efiNames(context.params.arch, context.params.names);
   const files: [input: string, target: string][] = [
     ['shim', `EFI/BOOT/${names.removable}`],
     [context.params.system === 'systemd-boot' ? 'sdboot' : 'grub', `EFI/BOOT/${names.grub}`],

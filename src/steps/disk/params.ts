@@ -4,6 +4,7 @@ import { isSafeCmdline } from '../../disk/boot-slots.ts';
 import { fleetSchema } from '../../disk/fleet.ts';
 import { menuChoices } from '../../disk/grub-config.ts';
 import { layoutSchema } from '../../disk/layout.ts';
+import { loaderNames } from '../../distro/types.ts';
 
 export const params = z.strictObject({
   /**
@@ -39,6 +40,7 @@ export const params = z.strictObject({
   sets: z.record(z.string().regex(/^[^/]+(\/[^/]+)*$/), z.string()).default({}),
   /** Directory on the ESP in which the signed GRUB looks for grub.cfg, unless it says another itself. */
   grubDir: z.string().default('EFI/debian'),
+  names: loaderNames.optional(),
   /** Size of the ESP in bytes, in place of the layout's rule. */
   espSize: z.int().positive().optional(),
   /** Free bytes on the ESP, in place of the layout's. */

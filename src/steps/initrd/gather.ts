@@ -15,7 +15,14 @@ export interface Gathered {
   modules: ModuleToLoad[];
 }
 
-const BUSYBOX = ['usr/bin/busybox', 'bin/busybox', 'usr/sbin/busybox', 'sbin/busybox'];
+/** openSUSE's static one has a name of its own, beside another that is not. */
+const BUSYBOX = [
+  'usr/bin/busybox-static',
+  'usr/bin/busybox',
+  'bin/busybox',
+  'usr/sbin/busybox',
+  'sbin/busybox',
+];
 const INDEXES = ['dep', 'builtin', 'softdep', 'alias'] as const;
 /** `/lib` is a link to `/usr/lib` in most trees, a directory in some. */
 const MODULES = /^(?:usr\/)?lib\/modules\/([^/]+)\/(.+)$/;
@@ -55,7 +62,8 @@ export async function gather(context: StepContext<unknown>, wanted: readonly str
   const home = context.inputs.includes('busybox') ? context.tree('busybox') : tree;
   const files = await findFiles(context, tree, isIndex);
   const { version, directory } = onlyKernel(files);
-  const [busybox] = await findFiles(context, home, isBusybox);
+  const candidates = await findFiles(context, home, isBusybox);
+  const [busybox] = BUSYBOX.flatMap((name) => candidates.filter(({ path }) => path === name));
   if (busybox === undefined) {
     throw new OsmithError('E_STEP', `The tree has no /${BUSYBOX[0]}`, {
       hint: 'Add the package with a static busybox (Debian: busybox-static)',

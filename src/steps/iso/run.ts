@@ -14,6 +14,7 @@ import { MIB, roundUp } from '../../disk/layout.ts';
 import { fatBytes } from '../../disk/mkfs-vfat.ts';
 import { checkLimit, largestOf } from '../../disk/size-limit.ts';
 import { isoArgv, volumeId } from '../../disk/xorriso.ts';
+import { loaderNames } from '../../distro/types.ts';
 import { defineStep, type StepContext } from '../types.ts';
 
 const params = z.strictObject({
@@ -27,6 +28,7 @@ const params = z.strictObject({
   cmdline: z.string().refine(isSafeCmdline, 'has characters that end a command of GRUB, or an open quote'),
   /** Directory in which the signed GRUB looks for grub.cfg, unless it says another itself. */
   grubDir: z.string().default('EFI/debian'),
+  names: loaderNames.optional(),
   /**
    * Further files: path on the image to the input with the content. Kernel and initrd are the inputs `vmlinuz` and
    * `initrd`, the loaders `shim`, `grub` and `mm`; `live`, where it is, is a second initrd.
@@ -45,7 +47,7 @@ type Context = StepContext<Params>;
 const GRUB = 'boot/grub';
 
 async function writeEfiImage(context: Context, grubDir: string): Promise<void> {
-  const names = efiNames(context.params.arch);
+  const names = efiNames(context.params.arch, context.params.names);
   const loaders = [
     ['shim', names.removable],
     ['grub', names.grub],

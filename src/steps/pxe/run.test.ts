@@ -11,10 +11,11 @@ const inputs = {
 
 describeWith(['tar'], 'the network boot archive', () => {
   it.each([
-    ['amd64', 'bootx64.efi', 'grubx64.efi'],
-    ['arm64', 'bootaa64.efi', 'grubaa64.efi'],
-  ])('is a TFTP root for %s machines, the same bits again', async (arch, shim, grub) => {
-    const params = { arch, cmdline: 'quiet', title: 'Test' };
+    ['amd64', 'bootx64.efi', 'grubx64.efi', {}],
+    ['arm64', 'bootaa64.efi', 'grubaa64.efi', {}],
+    ['arm64', 'bootaa64.efi', 'grub.efi', { names: { grub: 'grub.efi', mm: 'MokManager.efi' } }],
+  ])('is a TFTP root for %s machines: %s %s, the same bits again', async (arch, shim, grub, own) => {
+    const params = { arch, cmdline: 'quiet', title: 'Test', ...own };
     const made = await runStep('pxe', params, inputs);
     const listing = run(['tar', '-tvf', made.files['file']!], { env: { TZ: 'UTC' } })
       .stdout.trim()

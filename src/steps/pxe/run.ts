@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { efiNames } from '../../disk/efi.ts';
 import { menuChoices, netGrubConfig } from '../../disk/grub-config.ts';
 import { grubDirectory } from '../../disk/grub-prefix.ts';
+import { loaderNames } from '../../distro/types.ts';
 import { defineStep, type StepContext } from '../types.ts';
 
 /** The input `install`, where it is, is a second initrd. */
@@ -20,6 +21,7 @@ const params = z.strictObject({
   choices: menuChoices,
   /** Directory in which the signed network GRUB looks for grub.cfg, from the TFTP root, unless it says another itself. */
   grubDir: z.string().default('grub'),
+  names: loaderNames.optional(),
 });
 
 type Params = z.infer<typeof params>;
@@ -29,8 +31,8 @@ function members(
   context: StepContext<Params>,
   grubDir: string,
 ): [name: string, source: { file: string } | Buffer][] {
-  const { arch, title, cmdline, choices } = context.params;
-  const names = efiNames(arch);
+  const { arch, title, cmdline, choices, names: own } = context.params;
+  const names = efiNames(arch, own);
   const file = (input: string) => ({ file: context.path(input) });
   const initrds = ['initrd', 'install'].filter((input) => context.inputs.includes(input));
   return [

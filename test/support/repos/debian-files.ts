@@ -110,5 +110,5 @@ export function applianceFiles(): Promise<DebianFiles> {
 
 /** The tree in which another distribution's package manager runs. */
 export function managerFiles(branch: string): Promise<DebianFiles> {
-  return filesOf(packageManagerTools(configOf({ branch }), {}).steps, 'package-manager/tree');
+  return filesOf(packageManagerTools(configOf({ branch }), {}, 'amd64').steps, 'package-manager/tree');
 }
