@@ -50,6 +50,8 @@ export async function bootstrap(
     // The sources of the finished system are the distribution's, not the local files it was made of.
     '--customize-hook=cp /work/sources.list "$1/etc/apt/sources.list"',
     '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
+    // mmdebstrap knows of apt's and dpkg's own leftovers, not of what scripts leave.
+    '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/var/log/*.log',
   ];
   const place = ['', '/work/root.tar', 'deb [trusted=yes] copy:/work/repo ./'];
   try {

@@ -50,6 +50,30 @@ E: The following information from --solver 3.0 may provide additional context:
     /cannot be installed together/,
   ],
   [
+    'packages that exclude each other by name (3.0)',
+    `E: Unable to correct problems, you have held broken packages.
+E: The following information from --solver 3.0 may provide additional context:
+   Unable to satisfy dependencies. Reached two conflicting decisions:
+   1. quarrel-two:amd64 is not selected for install because:
+      1. quarrel-one:amd64=1.2-3 is selected for install
+      2. quarrel-one:amd64 Conflicts quarrel-two
+   2. quarrel-two:amd64=1.2-3 is selected for install`,
+    'E_PACKAGE_MISSING',
+    /^quarrel-one and quarrel-two cannot be installed together$/,
+  ],
+  [
+    'a dependency that there is not (3.0)',
+    `E: Unable to correct problems, you have held broken packages.
+E: The following information from --solver 3.0 may provide additional context:
+   Unable to satisfy dependencies. Reached two conflicting decisions:
+   1. lonely:amd64=1.2-3 is selected for install
+   2. lonely:amd64 Depends nowhere
+      but none of the choices are installable:
+      [no choices]`,
+    'E_PACKAGE_MISSING',
+    /^lonely cannot be installed: it depends on nowhere$/,
+  ],
+  [
     'no such suite',
     `Ign:1 http://mirror.example/debian nosuch InRelease
 Err:2 http://mirror.example/debian nosuch Release

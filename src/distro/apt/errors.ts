@@ -36,11 +36,30 @@ const CAUSES: { pattern: RegExp; make: (match: RegExpMatchArray, source: Named) 
       ),
   },
   {
-    pattern: /(\S+) : Depends: (.+)/,
+    // As apt 3.0 has it; apt-get's own words of it go to where the list of packages goes.
+    pattern: /(\S+?):\w+(?:=\S+)? (?:Conflicts|Breaks) (\S+)/,
     make: (match) =>
-      new OsmithError('E_PACKAGE_MISSING', `${match[1]} cannot be installed: it depends on ${match[2]}`, {
-        hint: 'A package it needs is missing from the configured suite, components or mirror',
+      new OsmithError('E_PACKAGE_MISSING', `${match[1]} and ${match[2]} cannot be installed together`, {
+        hint: 'Leave out one of them in the package lists of the configuration',
       }),
+  },
+  {
+    pattern: /installed (\S+) package (\S+)(?: maintainer)? script subprocess (.*)/,
+    make: (match) =>
+      new OsmithError('E_TOOL', `The ${match[2]} script of ${match[1]} failed`, {
+        hint: `The log shows what it said; dpkg says: ${match[3]}`,
+      }),
+  },
+  {
+    pattern: /(\S+) : Depends: (.+)|(\S+?):\w+(?:=\S+)? Depends (.+)\n\s+but none of the choices/,
+    make: ([, by, what, byToo, whatToo]) =>
+      new OsmithError(
+        'E_PACKAGE_MISSING',
+        `${by ?? byToo} cannot be installed: it depends on ${what ?? whatToo}`,
+        {
+          hint: 'A package it needs is missing from the configured suite, components or mirror',
+        },
+      ),
   },
   {
     pattern:
@@ -73,6 +92,13 @@ const CAUSES: { pattern: RegExp; make: (match: RegExpMatchArray, source: Named) 
     pattern:
       /Could not resolve '?([^'\s]+)|Could not connect to (\S+)|Temporary failure resolving '([^']+)'|Connection (?:failed|timed out|refused).*|Unable to connect to (\S+?):?(?:\s|$)/,
     make: (match) => unreachable(match[1] ?? match[2] ?? match[3] ?? match[4] ?? 'the mirror'),
+  },
+  {
+    pattern: /Failed to fetch \w+:\/\/([^/\s]+)\S*\s+(.*)/,
+    make: (match) =>
+      new OsmithError('E_NETWORK', `${match[1]} does not send what is asked for`, {
+        hint: `Try again, or use another mirror; apt says: ${match[2]}`,
+      }),
   },
   {
     pattern: /Unable to correct problems, you have held broken packages/,

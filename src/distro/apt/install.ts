@@ -22,7 +22,7 @@ apt-get update -q
 apt-get -q -y -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 install "$@"
 rm /usr/sbin/policy-rc.d
 # Logs hold times; the linker's cache of file stats differs from disk to disk.
-rm -f /var/log/apt/*.log /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
+rm -f /etc/ssh/ssh_host_* /var/log/apt/* /var/log/*.log /var/cache/ldconfig/aux-cache
 `;
 
 export async function install(

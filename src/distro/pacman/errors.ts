@@ -60,6 +60,11 @@ function causes(source: Source): Cause[] {
         }),
     },
     {
+      pattern: /installing (\S+)\.\.\.\n(?:(?!installing ).*\n)*error: command failed to execute correctly/,
+      make: ([, name]) =>
+        new OsmithError('E_TOOL', `A script of ${name} failed`, { hint: 'The log shows what it said' }),
+    },
+    {
       pattern: /(?:error: command failed to execute correctly|failed to run (?:hook|transaction))/,
       make: () =>
         new OsmithError('E_TOOL', 'A script of a package failed', {
