@@ -1,28 +1,38 @@
 /**
  * What every distribution's adapter must do, whatever the family: systems out of a small signed repository, made here
- * with the family's own tools.
+ * with the family's own tools. The families go on side by side, the checks of one after each other.
  */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { OsmithError } from '../src/errors.ts';
-import { FAMILIES, type Family } from './support/repos/families.ts';
+import { Conformance } from './support/repos/conformance.ts';
+import { FAMILIES, FOREIGN, type Family } from './support/repos/families.ts';
+import { askedOf, billedIn, entriesOf, withTree, type Entry } from './support/repos/looking.ts';
 import { makeKey, type SigningKey } from './support/repos/openpgp.ts';
-import { CAPABILITY, standardPackages } from './support/repos/packages.ts';
+import {
+  CAPABILITY,
+  machinePackage,
+  standardPackages,
+  uniquePackage,
+  type TestPackage,
+} from './support/repos/packages.ts';
 import { REPO } from './support/osmith.ts';
-import { makeSystem, treeTar, type System, type SystemRequest } from './support/rootfs.ts';
+import {
+  debianPackages,
+  inventoryOf,
+  makeSystem,
+  outputFile,
+  type System,
+  type SystemRequest,
+} from './support/rootfs.ts';
 import { serve, type WebServer } from './support/web-server.ts';
 
-interface Entry {
-  mode: string;
-  owner: [number, number];
-  xattrs: Record<string, string>;
-  content?: [number, string];
-  target?: string;
-}
+const PACKAGE = /unique[-_].*\.(?:zst|rpm|deb|apk)$/;
+const conformance = new Conformance();
 
 let dir: string;
 let key: SigningKey;
@@ -36,182 +46,277 @@ beforeAll(async () => {
 
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-/** A tar as an independent program reads it. */
-async function entriesOf(file: string): Promise<Record<string, Entry>> {
-  const { stdout } = await execa('python3', [join(REPO, 'test/support/tree.py'), 'tar', file]);
-  return JSON.parse(stdout) as Record<string, Entry>;
+function alter(file: string): void {
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(file, bytes);
 }
 
-describe.each(FAMILIES)('$name', (family: Family) => {
-  let web: WebServer;
-  let request: SystemRequest;
-  let system: System;
-  let entries: Record<string, Entry>;
+function findIn(root: string, pattern: RegExp): string {
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  return join(
+    root,
+    names.find((name) => pattern.test(name))!,
+  );
+}
 
-  const keyringOf = (which: SigningKey) => family.keyring?.(which) ?? which.public;
-  const make = (more: Partial<SystemRequest> = {}) => makeSystem({ ...request, ...more });
-  const failure = (more: Partial<SystemRequest>) =>
-    make(more).then(
-      () => 'it works',
-      (error: unknown) => `${(error as OsmithError).code} ${(error as OsmithError).message}`,
-    );
-  /** A further repository, such as a bad one. */
-  const other = async (name: string, signer?: SigningKey) => {
-    const root = join(dir, `${family.name}-${name}`);
-    await family.repository(standardPackages(), root, signer);
-    return root;
+function keyringOf(family: Family, which: SigningKey): string {
+  return family.keyring?.(which) ?? which.public;
+}
+
+function requestFor(family: Family, web: WebServer): SystemRequest {
+  const { branch, distro, suite, components, arch } = family;
+  return {
+    ...{ branch, distro, suite, components, arch, mirror: web.url, keyring: keyringOf(family, key) },
+    boots: family.boot !== undefined,
+    ...{ base: ['base'], extra: ['extra', 'machine'] },
   };
+}
 
-  beforeAll(async () => {
-    web = await serve(await other('good', key));
-    const { branch, distro, suite, components } = family;
-    request = {
-      branch,
-      distro,
-      suite,
-      components,
-      mirror: web.url,
-      keyring: keyringOf(key),
-      base: ['base'],
-      extra: ['extra'],
+const NAMES = ['base', 'extra', 'filesystem', 'libextra', 'machine', 'scripted', 'shell', 'special'];
+
+function checkBootFiles(family: Family, system: System): void {
+  for (const [name, path] of Object.entries(family.boot ?? {})) {
+    expect(readFileSync(outputFile(system, 'boot-files', name), 'utf8')).toBe(path);
+  }
+}
+
+describe.concurrent.each(FAMILIES)('$name', (family: Family) => {
+  describe.sequential('adapter', () => {
+    let web: WebServer;
+    let request: SystemRequest;
+    let system: System;
+    let entries: Record<string, Entry>;
+
+    const make = (more: Partial<SystemRequest> = {}) => makeSystem({ ...request, boots: false, ...more });
+    const failure = (more: Partial<SystemRequest>) =>
+      make({ extra: [], ...more }).then(
+        () => 'it works',
+        (error: unknown) => `${(error as OsmithError).code} ${(error as OsmithError).message}`,
+      );
+    const packages = () => [...standardPackages(), machinePackage(Object.values(family.boot ?? {}))];
+    /** What is not so with a distribution: its page says why. */
+    const notHere = (check: string, skip: () => never) => {
+      conformance.add(check, family.name, 'skip');
+      skip();
     };
-    system = await make();
-    const file = await treeTar(system, 'refine/packages');
-    entries = await entriesOf(file);
-    await rm(dirname(file), { recursive: true });
+    /** A further repository, such as a bad one. */
+    const other = async (name: string, signer?: SigningKey, held: TestPackage[] = packages()) => {
+      const root = join(dir, `${family.name}-${name}`);
+      await family.repository(held, root, signer);
+      return root;
+    };
+    /** What comes of a system out of another repository. */
+    const failureOf = async (root: string, more: Partial<SystemRequest> = {}) => {
+      const good = web.root;
+      web.root = root;
+      try {
+        return await failure(more);
+      } finally {
+        web.root = good;
+      }
+    };
+    /** The same where only half of what matches is sent. */
+    const halved = async (what: RegExp, root: string, more: Partial<SystemRequest> = {}) => {
+      web.halve = what;
+      try {
+        return await failureOf(root, more);
+      } finally {
+        web.halve = undefined;
+      }
+    };
+    /** A repository with a package that no store has. */
+    const fresh = (name: string) =>
+      other(name, key, [...packages(), uniquePackage(`only for ${name} in ${dir}`)]);
+
+    beforeAll(async () => {
+      web = await serve(await other('good', key));
+      request = requestFor(family, web);
+      system = await makeSystem(request);
+      entries = await withTree(system, 'refine/packages', entriesOf);
+    });
+
+    afterEach(({ task }) => conformance.add(task.name, family.name, task.result?.state));
+    afterAll(() => web?.close());
+
+    test('exact owners, modes, links and extended attributes', () => {
+      const like = (mode: string, owner = 0) => ({ mode, owner: [owner, owner] });
+      expect(entries['usr/bin/become']).toMatchObject(like('0o4755'));
+      expect(entries['var/lib/special']).toMatchObject(like('0o2770', 33));
+      expect(entries['var/lib/special/data']).toMatchObject(like('0o640', 33));
+      expect(entries['etc/shadow']).toMatchObject(like('0o600'));
+      expect(entries['root']).toMatchObject(like('0o700'));
+      expect(entries['tmp']).toMatchObject(like('0o1777'));
+      expect(entries['bin']).toMatchObject({ target: 'usr/bin' });
+      expect(entries['var/lib/special/link']).toMatchObject({ target: '../nowhere' });
+      const value = entries['usr/bin/knock']!.xattrs['security.capability'];
+      expect(Buffer.from(value!, 'base64')).toEqual(CAPABILITY);
+      expect(entries['var/lib/special/two']!.content).toEqual(entries['var/lib/special/one']!.content);
+    });
+
+    test('scripts of packages run inside', () => {
+      expect(Object.keys(entries)).toEqual(expect.arrayContaining(['etc/scripted', 'etc/extra']));
+    });
+
+    test('clean: no identity, keys, logs, caches, mounts', () => {
+      const left = Object.keys(entries).filter((path) =>
+        /^(?:etc\/ssh\/|var\/log\/.*\.log|var\/cache\/.*\/.*\.|(?:proc|sys|dev|tmp|run)\/(?!.*lock)|etc\/(?:resolv.conf|hostname)$)/.test(
+          path,
+        ),
+      );
+      expect(left).toEqual([]);
+      expect(entries['etc/machine-id']!.content![0]).toBe(0);
+    });
+
+    test("inventory is the package manager's own", async () => {
+      const listed = inventoryOf(system);
+      const lines = listed.map(({ name, version }) => `${name} ${version}`);
+      expect(listed.map(({ name }) => name)).toEqual(NAMES);
+      const version = '2:0.9~rc1-1';
+      expect(lines).toContain(`libextra ${family.version?.(version) ?? version}`);
+      const asked = await withTree(system, 'refine/packages', (file) => askedOf(family, file));
+      expect(asked).toEqual(lines.sort());
+      expect(await withTree(system, 'refine/packages', billedIn)).toEqual(asked);
+    });
+
+    test('what boots a machine is found', ({ skip }) => {
+      if (family.boot === undefined) notHere('what boots a machine is found', skip);
+      checkBootFiles(family, system);
+    });
+
+    test('the same bytes again, offline once fetched', async () => {
+      const asked = web.requests.length;
+      const own = ['bootstrap/tree', 'refine/packages'];
+      const second = await makeSystem(request, ({ id }) => own.includes(id));
+      expect(web.requests.slice(asked)).toEqual([]);
+      for (const step of own) {
+        expect(second.results.get(step)!.trees).toEqual(system.results.get(step)!.trees);
+      }
+    });
+
+    test('paths can be left out', async () => {
+      const made = await make({ unpacking: { noExtract: [family.documentation] } });
+      const found = Object.keys(await withTree(made, 'refine/packages', entriesOf));
+      expect(found).toContain('usr/bin/extra');
+      expect(found.filter((path) => path.startsWith('usr/share/doc/'))).toEqual([]);
+    });
+
+    test('scripts can be left out, or it says that they cannot', async () => {
+      const unpacking = { scripts: false };
+      if (!family.scriptless) {
+        expect(await failure({ unpacking })).toMatch(/^E_CONFIG .*cannot be installed without their scripts/);
+        return;
+      }
+      const made = await make({ unpacking });
+      const found = Object.keys(await withTree(made, 'refine/packages', entriesOf));
+      expect(found.filter((path) => /^etc\/(?:extra|scripted|machine-id)$/.test(path))).toEqual([]);
+    });
+
+    test.each([
+      ['missing package is named', ['nosuch'], /^E_PACKAGE_MISSING .*nosuch/],
+      [
+        'missing dependency is named',
+        ['lonely'],
+        /^E_PACKAGE_MISSING .*lonely cannot be installed: it depends on nowhere/,
+      ],
+      [
+        'conflicting packages are named',
+        ['quarrel-one', 'quarrel-two'],
+        /^E_PACKAGE_MISSING .*quarrel-\w+ and quarrel-\w+ cannot be installed together/,
+      ],
+      ['failing script is named', ['broken'], /^E_TOOL .*[Ss]cript of broken\S* failed/],
+    ])('%s', async (_name, base, message) => {
+      expect(await failure({ base: ['base', ...base] })).toMatch(message);
+    });
+
+    test('half a package is refused', async () => {
+      const root = await fresh('half');
+      expect(await halved(PACKAGE, root, { base: ['unique'] })).toMatch(
+        /^E_NETWORK .*Cannot download .*unique/,
+      );
+    });
+
+    test('another package under its name is refused', async () => {
+      const root = await fresh('altered');
+      alter(findIn(root, PACKAGE));
+      expect(await failureOf(root, { base: ['unique'] })).toMatch(
+        /^E_SIGNATURE .*unique.* is not the file that the signed index names/,
+      );
+    });
+
+    test('altered index is refused', async () => {
+      const root = await other('index', key);
+      alter(findIn(root, family.index));
+      expect(await failureOf(root)).toMatch(/^E_SIGNATURE /);
+    });
+
+    test('half an index is refused', async () => {
+      const root = await other('half-index', key);
+      expect(await halved(family.index, root)).toMatch(/^E_(?:SIGNATURE|NETWORK) /);
+    });
+
+    test('another key is refused', async () => {
+      expect(await failure({ keyring: keyringOf(family, stranger) })).toMatch(
+        /^E_SIGNATURE .*not signed by a trusted key/,
+      );
+    });
+
+    test('expired key is refused', async ({ skip }) => {
+      if (family.timeless) notHere('expired key is refused', skip);
+      const expired = await makeKey(dir, `expired-${family.name}`, true);
+      const root = await other('expired', expired);
+      expect(await failureOf(root, { keyring: keyringOf(family, expired) })).toMatch(/^E_SIGNATURE /);
+    });
+
+    test('unsigned repository is refused', async () => {
+      expect(await failureOf(await other('unsigned'), { base: ['special', 'shell'] })).toMatch(
+        /^E_SIGNATURE /,
+      );
+    });
+
+    test('unreachable mirror is named', async () => {
+      // Port 9 discards, and nobody listens.
+      expect(await failure({ mirror: 'http://127.0.0.1:9' })).toMatch(
+        /^E_NETWORK .*127\.0\.0\.1(?::9)? cannot be reached/,
+      );
+    });
+  });
+});
+
+describe.each(FOREIGN)('$name', (family: Family) => {
+  let web: WebServer;
+  afterAll(() => web?.close());
+
+  test('is made, its scripts by emulation', async () => {
+    const file = (await debianPackages(['busybox-static'], 'arm64')).get('busybox-static')!;
+    await execa('dpkg-deb', ['-x', file, join(dir, 'arm64')]);
+    const packages = standardPackages(join(dir, 'arm64/usr/bin/busybox'));
+    const root = join(dir, `${family.name}-good`);
+    await family.repository([...packages, machinePackage(Object.values(family.boot ?? {}))], root, key);
+    web = await serve(root);
+    const system = await makeSystem(requestFor(family, web));
+    const found = Object.keys(await withTree(system, 'refine/packages', entriesOf));
+    expect(found).toEqual(expect.arrayContaining(['etc/scripted', 'etc/extra']));
+    checkBootFiles(family, system);
+    const listed = inventoryOf(system);
+    expect(listed.map(({ name }) => name)).toEqual(NAMES);
+    expect(new Set(listed.map(({ arch }) => arch))).toEqual(new Set(['aarch64']));
+    const asked = await withTree(system, 'refine/packages', (tar) => askedOf(family, tar));
+    expect(asked).toEqual(listed.map(({ name, version }) => `${name} ${version}`));
   });
 
-  afterAll(() => web.close());
-
-  test('exact owners, modes, links and extended attributes', () => {
-    const like = (mode: string, owner = 0) => ({ mode, owner: [owner, owner] });
-    expect(entries['usr/bin/become']).toMatchObject(like('0o4755'));
-    expect(entries['var/lib/special']).toMatchObject(like('0o2770', 33));
-    expect(entries['var/lib/special/data']).toMatchObject(like('0o640', 33));
-    expect(entries['etc/shadow']).toMatchObject(like('0o600'));
-    expect(entries['root']).toMatchObject(like('0o700'));
-    expect(entries['tmp']).toMatchObject(like('0o1777'));
-    expect(entries['proc']).toMatchObject(like('0o555'));
-    expect(entries['bin']).toMatchObject({ target: 'usr/bin' });
-    expect(entries['var/lib/special/link']).toMatchObject({ target: '../nowhere' });
-    const value = entries['usr/bin/knock']!.xattrs['security.capability'];
-    expect(Buffer.from(value!, 'base64')).toEqual(CAPABILITY);
-    expect(entries['var/lib/special/two']!.content).toEqual(entries['var/lib/special/one']!.content);
+  test('another list of packages downloads none again', async () => {
+    const before = web.requests.length;
+    const other = { boots: false, extra: ['extra'], unpacking: { scripts: false } };
+    await makeSystem({ ...requestFor(family, web), ...other });
+    const asked = web.requests.slice(before);
+    expect(asked.some((path) => path.endsWith('repomd.xml'))).toBe(true);
+    expect(asked.filter((path) => path.endsWith('.rpm'))).toEqual([]);
   });
+});
 
-  test('scripts ran, inside, with the kernel in place', () => {
-    expect(Object.keys(entries)).toEqual(expect.arrayContaining(['etc/scripted', 'etc/extra']));
-  });
-
-  test('no leftovers: identity, keys, logs, caches, what was mounted', () => {
-    const left = Object.keys(entries).filter((path) =>
-      /^(?:etc\/ssh\/|var\/log\/|var\/cache\/.*\/.*\.|(?:proc|sys|dev|tmp|run)\/|etc\/(?:resolv.conf|hostname)$)/.test(
-        path,
-      ),
-    );
-    expect(left).toEqual([]);
-    expect(entries['etc/machine-id']!.content![0]).toBe(0);
-  });
-
-  test("the inventory is the package manager's own", async () => {
-    const { files } = system.results.get('inventory')!;
-    const digest = files['packages']!.digest;
-    const blob = join(system.store.dir, 'blobs/sha256', digest.slice(0, 2), digest);
-    const listed = JSON.parse(readFileSync(blob, 'utf8')) as { name: string; version: string }[];
-    const lines = listed.map(({ name, version }) => `${name} ${version}`);
-    const names = ['base', 'extra', 'filesystem', 'libextra', 'scripted', 'shell', 'special'];
-    expect(listed.map(({ name }) => name)).toEqual(names);
-    const version = '2:0.9~rc1-1';
-    expect(lines).toContain(`libextra ${family.version?.(version) ?? version}`);
-    const file = await treeTar(system, 'refine/packages');
-    const root = join(dirname(file), 'root');
-    await execa('sh', [
-      '-c',
-      'mkdir "$1" && tar -x -f "$2" -C "$1" --exclude=./dev --exclude=dev',
-      'sh',
-      root,
-      file,
-    ]);
-    expect((await family.query(root)).sort()).toEqual(lines);
-    await rm(dirname(file), { recursive: true });
-  });
-
-  test('the same again, and without a network once it was fetched', async () => {
-    const asked = web.requests.length;
-    const own = ['bootstrap/tree', 'refine/packages'];
-    const second = await makeSystem(request, ({ id }) => own.includes(id));
-    expect(web.requests.slice(asked)).toEqual([]);
-    for (const step of own) {
-      expect(second.results.get(step)!.trees).toEqual(system.results.get(step)!.trees);
-    }
-  });
-
-  test('what is not to be unpacked is not there, and scripts can be left out', async () => {
-    const made = await make({ unpacking: { scripts: false, noExtract: [family.documentation] } });
-    const file = await treeTar(made, 'refine/packages');
-    const found = await entriesOf(file);
-    await rm(dirname(file), { recursive: true });
-    expect(Object.keys(found)).toContain('usr/bin/extra');
-    expect(
-      Object.keys(found).filter((path) =>
-        /^usr\/share\/doc\/|^etc\/(?:extra|scripted|machine-id)$/.test(path),
-      ),
-    ).toEqual([]);
-  });
-
-  test.each([
-    [['nosuch'], /^E_PACKAGE_MISSING .*nosuch/],
-    [['lonely'], /^E_PACKAGE_MISSING .*lonely cannot be installed: it depends on nowhere/],
-    [
-      ['quarrel-one', 'quarrel-two'],
-      /^E_PACKAGE_MISSING .*quarrel-\w+ and quarrel-\w+ cannot be installed together/,
-    ],
-    [['broken'], /^E_TOOL .*[Ss]cript of .* failed/],
-  ])('%s: one clear error', async (base, message) => {
-    expect(await failure({ base: ['base', ...base], extra: [] })).toMatch(message);
-  });
-
-  test('a package that is not the one that the index names', async () => {
-    const root = join(dir, `${family.name}-altered`);
-    const content = `only in this run: ${dir}`;
-    const entries = [{ path: 'unique', content }];
-    const unique = { name: 'unique', version: '1-1', depends: [], conflicts: [], script: '', entries };
-    await family.repository([unique], root, key);
-    const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
-    const file = join(
-      root,
-      names.find((name) => /unique-.*\.(?:zst|rpm|apk)$/.test(name))!,
-    );
-    const bytes = readFileSync(file);
-    bytes[bytes.length >> 1]! ^= 1;
-    writeFileSync(file, bytes);
-    const good = web.root;
-    web.root = root;
-    expect(await failure({ base: ['unique'], extra: [] })).toMatch(
-      /^E_SIGNATURE .*is not the file that the signed index names/,
-    );
-    web.root = good;
-  });
-
-  test('another key', async () => {
-    expect(await failure({ keyring: keyringOf(stranger) })).toMatch(
-      /^E_SIGNATURE .*not signed by a trusted key/,
-    );
-  });
-
-  test('a repository that nobody signed', async () => {
-    const good = web.root;
-    web.root = await other('unsigned');
-    expect(await failure({ base: ['special', 'shell'] })).toMatch(/^E_SIGNATURE /);
-    web.root = good;
-  });
-
-  test('a key that has expired', async ({ skip }) => {
-    if (family.timeless) skip();
-    const expired = await makeKey(dir, `expired-${family.name}`, true);
-    const good = web.root;
-    web.root = await other('expired', expired);
-    expect(await failure({ keyring: keyringOf(expired) })).toMatch(/^E_SIGNATURE /);
-    web.root = good;
-  });
+test('the table in the documentation is what was seen', ({ skip }) => {
+  const names = FAMILIES.map(({ name }) => name);
+  skip(!conformance.complete(names), 'not all checks ran');
+  expect(readFileSync(join(REPO, 'docs/distributions.md'), 'utf8')).toContain(conformance.table(names));
 });

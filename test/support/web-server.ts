@@ -14,6 +14,8 @@ export interface WebServer {
   requests: string[];
   /** After so many answers every connection is cut in the middle of its answer; `undefined`: never. */
   cutAfter: number | undefined;
+  /** Of what matches, only the first half is ever sent. */
+  halve: RegExp | undefined;
   close: () => Promise<void>;
 }
 
@@ -35,6 +37,12 @@ export async function serve(root: string, port = 0): Promise<WebServer> {
       response.write(Buffer.alloc(Math.min(found.size, 10)), () => response.destroy());
       return;
     }
+    if (state.halve?.test(path) === true) {
+      const half = Buffer.alloc(found.size >> 1);
+      await file.read(half, 0, half.length, 0);
+      response.write(half, () => response.destroy());
+      return;
+    }
     await pipeline(file.createReadStream({ autoClose: false }), response);
   };
   const server = createServer((request, response) => {
@@ -48,6 +56,7 @@ export async function serve(root: string, port = 0): Promise<WebServer> {
     root,
     requests: [],
     cutAfter: undefined,
+    halve: undefined,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

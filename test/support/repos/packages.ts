@@ -33,18 +33,37 @@ const ACCOUNTS = {
   'etc/group': 'root:x:0:\nwww-data:x:33:\n',
 };
 
+const GIVEN = ['etc', 'usr', 'usr/bin', 'usr/lib', 'usr/share', 'var', 'var/lib', 'var/log'];
+
 const APPLETS =
   'sh bash cat chmod chown cp echo env false grep id install ln ls mkdir mv rm sed sleep touch true';
 
+/** What boots a machine, at the paths that the distribution has it: each file holds its own. */
+export function machinePackage(paths: string[]): TestPackage {
+  const parents = paths.flatMap((path) => {
+    const parts = path.split('/').slice(0, -1);
+    return parts.map((_, i) => parts.slice(0, i + 1).join('/'));
+  });
+  return make('machine', {
+    entries: [
+      ...[...new Set(parents)].filter((path) => !GIVEN.includes(path)).map((path) => dir(path)),
+      ...[...new Set(paths)].map((path) => ({ path, content: path })),
+    ],
+  });
+}
+
+/** A package of which no other run has the file. */
+export function uniquePackage(content: string): TestPackage {
+  return make('unique', { entries: [{ path: 'unique', content }] });
+}
+
 /** Directories and accounts; a shell for scripts; what must survive exactly. */
-export function standardPackages(): TestPackage[] {
-  const busybox = readFileSync('/usr/bin/busybox');
+export function standardPackages(shell = '/usr/bin/busybox'): TestPackage[] {
+  const busybox = readFileSync(shell);
   return [
     make('filesystem', {
       entries: [
-        ...['etc', 'usr', 'usr/bin', 'usr/lib', 'usr/share', 'var', 'var/lib', 'var/log'].map((path) =>
-          dir(path),
-        ),
+        ...GIVEN.map((path) => dir(path)),
         dir('root', 0o700),
         ...['bin', 'sbin'].map((path) => link(path, 'usr/bin')),
         link('lib', 'usr/lib'),

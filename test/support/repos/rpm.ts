@@ -81,6 +81,7 @@ export async function rpmRepository(
   packages: TestPackage[],
   directory: string,
   key?: SigningKey,
+  { arch = 'x86_64', checksum = 'sha256' } = {},
 ): Promise<void> {
   mkdirSync(directory, { recursive: true });
   const top = mkdtempSync(join(tmpdir(), 'osmith-make-'));
@@ -94,7 +95,7 @@ export async function rpmRepository(
   };
   await execa(
     'rpmbuild',
-    ['-bb', '--quiet', '--target', 'x86_64', ...defines({ ...MACROS, ...places }), join(top, 'parts.spec')],
+    ['-bb', '--quiet', '--target', arch, ...defines({ ...MACROS, ...places }), join(top, 'parts.spec')],
     {
       env: { SOURCE_DATE_EPOCH: String(EPOCH) },
     },
@@ -110,6 +111,6 @@ export async function rpmRepository(
     };
     await execa('rpmsign', [...defines(signing), '--addsign', ...files], { cwd: directory });
   }
-  await execa('createrepo_c', ['--quiet', '.'], { cwd: directory });
+  await execa('createrepo_c', ['--quiet', '--checksum', checksum, '.'], { cwd: directory });
   if (key !== undefined) await signDetached(key, join(directory, 'repodata/repomd.xml'), 'asc', true);
 }
