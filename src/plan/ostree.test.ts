@@ -89,7 +89,7 @@ test('a commit from elsewhere takes the place of all that makes one', () => {
   );
   expect(made.steps.filter(({ stage }) => stage !== 'init').map(({ id }) => id)).toEqual([
     ...['package/resolve', 'package/commit', 'package/deployment', 'package/boot-files'],
-    ...['package/root', 'package/disk', 'sign/checksums', 'manifest/manifest', 'manifest/config'],
+    ...['package/root', 'package/disk', 'manifest/config', 'sign/checksums', 'manifest/manifest'],
   ]);
 });
 

@@ -47,7 +47,7 @@ test('the signature makes nothing else anew but the manifest, which names it', (
     .filter((step) => before.get(step.id) !== canonicalJson(step))
     .map(({ id }) => id);
   const other = changed.filter((id) => !id.startsWith('sign/'));
-  expect(other).toEqual(['manifest/manifest', 'manifest/config']);
+  expect(other).toEqual(['manifest/config', 'manifest/manifest']);
   const withKey = signed.steps.filter(({ credentials }) => credentials !== undefined);
   expect(withKey.every(({ kind, network }) => ['sign', 'sign-key'].includes(kind) && network !== true)).toBe(
     true,
