@@ -27,6 +27,7 @@ import { openReporter } from '../report/reporter.ts';
 import { copyArtifact, streamArtifact } from '../run/place-files.ts';
 import { runPlan } from '../run/scheduler.ts';
 import { openStore } from '../run/store.ts';
+import { collect } from './arguments.ts';
 import { inputStem } from './compose-inputs.ts';
 import { buildItems, pinOf, readInputs, type ItemOptions } from './compose-items.ts';
 import { buildComposed, readWithPackages } from './compose-packages.ts';
@@ -92,10 +93,6 @@ export function register(program: Command): void {
     .action(async (files: string[], options: Options, command: Command) => compose(files, options, command));
   addKnobs(command);
   addLinuxkitOptions(command);
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 function collectWords(value: string, previous: string[]): string[] {

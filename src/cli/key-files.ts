@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { configDir, envVar, now } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import { type Key, readKeyFile, type SignCommand, type VerifyOptions } from '../pattern/index.ts';
+import { collect } from './arguments.ts';
 
 /** Where `osmith keys generate` puts a pair that is not named. */
 export function defaultKeyFile(extension: 'key' | 'pub'): string {
@@ -67,10 +68,6 @@ export function addVerifyOptions(command: Command): Command {
     .option('--verify-command <argv...>', 'program that verifies: gets the token on its standard input')
     .option('--audience <name>', 'one of the audiences of the token must be this')
     .option('--rule <expression>', 'Jsonnet expression over `claims` that must be true');
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 /** What verifies, by those options. */

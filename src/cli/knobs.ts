@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { OsmithError } from '../errors.ts';
 import { renderFile, type Rendered, type TemplateRequest } from '../template/compose-template.ts';
+import { collect } from './arguments.ts';
 
 export interface KnobOptions {
   personality?: string;
@@ -14,10 +15,6 @@ export interface KnobOptions {
   packages: string[];
   hash?: string;
   org?: string;
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 export function addKnobs(command: Command): Command {

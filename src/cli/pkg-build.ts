@@ -17,13 +17,8 @@ import { count } from '../report/style.ts';
 import { lazyScratch } from '../run/scratch.ts';
 import { blobPath, openStore } from '../run/store.ts';
 import { globals, reporterFor } from './globals.ts';
-import {
-  addPackageOptions,
-  collect,
-  collectWords,
-  openPackages,
-  type PackageOptions,
-} from './pkg-options.ts';
+import { collect } from './arguments.ts';
+import { addPackageOptions, collectWords, openPackages, type PackageOptions } from './pkg-options.ts';
 import { interruption } from './signals.ts';
 
 interface BuildCommand extends PackageOptions {

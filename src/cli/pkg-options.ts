@@ -20,10 +20,6 @@ export interface PackageOptions {
   canonical?: boolean;
 }
 
-export function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
-}
-
 export function collectWords(value: string, previous: string[]): string[] {
   return [...previous, ...value.split(',').filter(Boolean)];
 }

@@ -15,6 +15,7 @@ import {
 } from '../release/index.ts';
 import { styleFor } from '../report/style.ts';
 import { version } from '../version.ts';
+import { collect } from './arguments.ts';
 import { globals, targetPlace, wholeNumber } from './globals.ts';
 import { addSignerOptions, defaultKeyFile, readSigner, type SignerFlags } from './key-files.ts';
 import { isContainerTarget, releaseContainers } from './release-containers.ts';
@@ -62,10 +63,6 @@ export function register(program: Command): void {
         [],
       ),
   ).action(async (_branch: string | undefined, options: ReleaseFlags) => run(command, options));
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 function atLeastOne(text: string): number {

@@ -16,6 +16,7 @@ import { lazyScratch } from '../run/scratch.ts';
 import { openStore, type Store } from '../run/store.ts';
 import type { Blob } from '../steps/types.ts';
 import { version } from '../version.ts';
+import { collect } from './arguments.ts';
 import { globals } from './globals.ts';
 import { interruption } from './signals.ts';
 import { checkAsked, COMMANDS, formatOf, helpText, isText, type Flags } from './unpack-commands.ts';
@@ -55,10 +56,6 @@ export function register(program: Command): void {
     .action(async (image: string, name: string, flags: Flags, command: Command) =>
       unpack(image, name, flags, command),
     );
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 function diskSize(text: string): number {

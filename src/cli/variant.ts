@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { type Attributes, type Config, loadConfig } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
+import { collect } from './arguments.ts';
 import { globals } from './globals.ts';
 
 interface VariantOptions {
@@ -27,10 +28,6 @@ export function addVariantOptions(command: Command): Command {
       {},
     )
     .option('--set <section.option=value>', 'set an option, over all files (repeatable)', collect, []);
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 function collectAttribute(pair: string, previous: Partial<Attributes>): Partial<Attributes> {

@@ -43,10 +43,6 @@ export const DISK_FORMATS = {
 
 export type DiskFormatName = keyof typeof DISK_FORMATS;
 
-export function isDiskFormat(name: string): name is DiskFormatName {
-  return Object.hasOwn(DISK_FORMATS, name);
-}
-
 /** How large the disk is in a format: larger than the image by so much, and as large as `least` where that can be. */
 export function virtualSize(format: DiskFormatName, raw: number, extraSpace: number, least = 0): number {
   const { grows, sized, unit } = DISK_FORMATS[format];

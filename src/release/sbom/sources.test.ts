@@ -36,7 +36,7 @@ test('a comparison says which are in one only, whatever the packages', () => {
 });
 
 test('licences are read from the machine-readable form only', () => {
-  const machine = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+  const machine = `Format: https://www.example.org/copyright-format/1.0/
 Source: x
 
 Files: *
