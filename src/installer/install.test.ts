@@ -153,13 +153,15 @@ describeWith(['sfdisk', 'sgdisk', 'mkfs.vfat', 'mcopy', 'mdel'], 'an installatio
     );
   });
 
-  it('takes partition tables away, and only those', async () => {
+  it('takes partition tables away: the disks are as good as new, though what they held is there', async () => {
     const machine = bench();
     const path = add(machine, 'vda');
     await install(machine, readOptions(''));
+    await expect(install(machine, readOptions(''))).rejects.toThrow(/The disk vda holds/);
     expect(await wipe(machine, 'all')).toEqual(['vda']);
     expect(run(['sfdisk', '--json', path]).status).not.toBe(0);
     expect(bytes(path, IMGA, ROOT.length).equals(ROOT)).toBe(true);
+    expect((await install(machine, readOptions(''))).disk).toBe('vda');
   });
 });
 

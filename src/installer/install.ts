@@ -2,7 +2,7 @@
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstallManifest } from '../disk/install-manifest.ts';
-import { SECTOR, type Placement } from '../disk/layout.ts';
+import { MIB, SECTOR, type Placement } from '../disk/layout.ts';
 import { randomUuid } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import type { RunProgram } from '../update/programs.ts';
@@ -35,9 +35,10 @@ export interface Installed {
   system: string;
 }
 
-const LOOK = 1024 * 1024;
+/** Bytes at the beginning and the end of a disk that tell whether there is anything on it. */
+const LOOK = MIB;
 
-/** Whether something else than zeros is at the beginning or end. */
+/** Whether something else than zeros is there. */
 async function hasBytes({ path, size }: Device): Promise<boolean> {
   const file = await open(path);
   try {
@@ -172,17 +173,17 @@ export async function install(machine: Machine, options: InstallOptions): Promis
   return { serial, disk: disk.name, system: manifest.name };
 }
 
-/** Takes the partition tables away, as if the disks were new. */
+/** Takes the partition tables away, and what else tells that there is something: as if the disks were new. */
 export async function wipe(machine: Machine, which: readonly string[] | 'all'): Promise<string[]> {
   const devices = await machine.list();
   const { disk: boot } = machine.medium;
   const disks =
     which === 'all' ? candidates(devices, boot) : which.map((name) => chooseDisk(devices, name, boot).disk);
-  const zeros = Buffer.alloc(34 * SECTOR);
+  const zeros = Buffer.alloc(LOOK);
   for (const { name, path, size } of disks) {
     const file = await open(path, 'r+');
     try {
-      for (const at of [0, size - zeros.length]) await file.write(zeros, 0, zeros.length, at);
+      for (const at of [0, size - LOOK]) await file.write(zeros, 0, LOOK, at);
       await file.sync();
     } finally {
       await file.close();

@@ -4,21 +4,22 @@ import { expect, test } from 'vitest';
 import { GRUBENV, parseEnvironment } from '../disk/boot-slots.ts';
 import { endTrial } from './confirm.ts';
 import { espSlots } from './esp-slots.ts';
-import type { RunProgram } from './programs.ts';
+import { runProgram, type RunProgram } from './programs.ts';
 import type { SlotAccess } from './slot-store.ts';
 import { useBench } from './test-bench.ts';
 
 const bench = useBench();
 
-async function trial(answers: (number | 'no disk')[], within = 3000): Promise<string[]> {
+async function trial(answers: (number | 'no disk' | 'hangs')[], within = 3000): Promise<string[]> {
   const own = espSlots(bench.boot);
   await own.readWrite(async (store) =>
     store.setEnvironment({ slot: 'a', trial: { slot: 'b', left: 1 }, unproven: 'b' }),
   );
   const lines: string[] = [];
   let disk = true;
-  const run: RunProgram = async () => {
+  const run: RunProgram = async (_argv, signal) => {
     const next = answers.length > 1 ? answers.shift()! : answers[0]!;
+    if (next === 'hangs') return runProgram(['sleep', '600'], signal);
     disk = next !== 'no disk';
     return { exit: next === 'no disk' ? 0 : next, stdout: 'starting', stderr: '' };
   };
@@ -57,4 +58,9 @@ test('one that does not is left on trial', async () => {
     'This system did not become healthy in 0.2 s: healthy: starting',
   );
   expect(await environment()).toEqual({ slot: 'a', trial: { slot: 'b', left: 1 }, unproven: 'b' });
+});
+
+test('a look that is broken off does not hide what was missing before', async () => {
+  await expect(trial([1, 'hangs'], 300)).rejects.toThrow(/^This system .* in 0\.3 s: healthy: starting$/);
+  await expect(trial(['hangs'], 300)).rejects.toThrow(/ in 0\.3 s: healthy has not come to an end$/);
 });

@@ -30,13 +30,17 @@ export async function confirm(running: Running, slots: SlotAccess): Promise<void
   if (slot !== undefined) await slots.readWrite(async (store) => settle(store, slot));
 }
 
+/** The look was broken off: what the program would have said nobody knows. */
+const STOPPED = Symbol('stopped');
+
 /** One look; a text says what is missing. */
 async function attempt(
   { running, slots, run }: TrialContext,
   health: readonly string[],
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<string | typeof STOPPED | undefined> {
   const { exit, stdout, stderr } = await run(health, signal);
+  if (exit !== 0 && signal.aborted) return STOPPED;
   if (exit !== 0) return `${health.join(' ')}: ${(stdout + stderr).trim() || `ended with ${exit}`}`;
   // The disk may show up late: early in the boot no fault is final.
   return confirm(running, slots).then(
@@ -51,12 +55,14 @@ export async function endTrial(context: TrialContext, options: TrialOptions): Pr
   const { health, within, interval } = options;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(within)]);
   const end = now() + within;
-  let missing: string | undefined = '';
+  let missing = `${health.join(' ')} has not come to an end`;
+  let told: string | undefined;
   while (!limit.aborted) {
     const found = await attempt(context, health, limit);
     if (found === undefined) return log('this system is healthy: it is the one that is booted from now on');
-    if (found !== missing) log(`not healthy yet: ${found}`);
-    missing = found;
+    if (found === STOPPED) break;
+    if (found !== told) log(`not healthy yet: ${found}`);
+    missing = told = found;
     await sleep(Math.max(0, Math.min(interval, end - now())), undefined, { signal: limit }).catch(() => {});
   }
   signal.throwIfAborted();
