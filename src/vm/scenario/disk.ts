@@ -87,19 +87,20 @@ export function differences(before: Map<string, string>, after: Map<string, stri
 export const unchanged = defineStepKind({
   short: 'except',
   params: z.strictObject({
+    on: place.on,
     /** Files that may differ: paths or glob patterns. */
     except: paths.default([]),
   }),
-  title: ({ except }) =>
+  title: ({ on, except }) =>
     except.length === 0
-      ? 'nothing was changed on the disk'
-      : `nothing but ${except.join(', ')} was changed on the disk`,
+      ? `nothing was changed on ${placeName({ on })}`
+      : `nothing but ${except.join(', ')} was changed on ${placeName({ on })}`,
   goOn: true,
   needs: { disk: true, record: true },
-  run: async (context, { except }) => {
-    const before = context.before();
+  run: async (context, { on, except }) => {
+    const before = context.before(on);
     if (before === undefined) throw new OsmithError('E_TEST', 'The machine has not been switched on yet');
-    const esp = await espOf(context);
+    const esp = await espOf(context, { on });
     if ((await diskDigest(esp)) === before.digest) return;
     const all = differences(before.files, await espDigests(esp));
     const wrong = [...all].filter(([path]) => !except.some((pattern) => matchesGlob(path, pattern)));

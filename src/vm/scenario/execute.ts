@@ -15,11 +15,12 @@ import { serveReleases, urlForGuests } from '../publish/server.ts';
 import { startVm, type Vm } from '../vm.ts';
 import { holdContainer } from './container.ts';
 import { recordDisk } from './disk.ts';
-import { diskFile, needs, prepareMachine, withoutMedium, type MachineDefaults } from './machine.ts';
+import { diskFile, prepareMachine, recordedDisks, withoutMedium, type MachineDefaults } from './machine.ts';
 import { removeReleases } from './serve.ts';
 import { STEP_KINDS } from './steps.ts';
 import {
   hasMachine,
+  type DiskName,
   type DiskRecord,
   type MachineScenario,
   type Scenario,
@@ -124,7 +125,7 @@ function holdMachine(
   let vm: Vm | undefined;
   let guest: Guest | undefined;
   let restarts = { count: 0, allowed: false };
-  let before: DiskRecord | undefined;
+  const before = new Map<DiskName, DiskRecord>();
   const made = new Map<string, Promise<unknown>>();
   const once: ScenarioContext['once'] = async (key, make) => {
     if (!made.has(key)) made.set(key, make(made.size));
@@ -150,7 +151,8 @@ function holdMachine(
       await vm?.stop();
       guest = undefined;
       const { spec } = await prepared();
-      if (needs(scenario, 'record')) before = await recordDisk({ tools, dir, disk: diskFile(spec, 1) });
+      for (const which of recordedDisks(scenario))
+        before.set(which, await recordDisk({ tools, dir, disk: diskFile(spec, which) }));
       const log = join(dir, logs.length === 0 ? 'console.log' : `console-${logs.length + 1}.log`);
       const started = await startVm(
         tools,
@@ -183,7 +185,7 @@ function holdMachine(
     },
     leaveGuest: () => (guest = undefined),
     disk: async (which = 1) => diskFile((await prepared()).spec, which),
-    before: () => before,
+    before: (which) => before.get(which),
     remember: (name, build) => void names.set(name, build),
     builds: async () => new Map([...names, ['same', await imageBuild(image)]]),
   };

@@ -47,6 +47,12 @@ export function needs(scenario: Scenario, need: keyof Needs): boolean {
   return scenario.steps.some(({ kind }) => STEP_KINDS[kind]!.needs?.[need] === true);
 }
 
+/** The disks that steps need a record of. */
+export function recordedDisks({ steps }: Scenario): DiskName[] {
+  const recording = steps.filter(({ kind }) => STEP_KINDS[kind]!.needs?.record === true);
+  return [...new Set(recording.map(({ params }) => (params as { on?: DiskName }).on ?? 1))];
+}
+
 /** Whether a step is about the medium: then it is a copy, and keeps what is written. */
 function keepsMedium({ steps }: Scenario): boolean {
   return steps.some(({ params }) => (params as { on?: DiskName }).on === 'medium');
@@ -57,18 +63,20 @@ const ARTIFACT: Record<BootMedium, string> = { disk: 'raw', network: 'pxe.tar', 
 
 /** Artifacts that a scenario needs, by their endings. */
 export function neededArtifacts(scenario: Scenario): string[] {
-  const { firmware, boot, medium = ARTIFACT[boot], artifacts = [] } = scenario;
-  if (firmware === 'none') return [ROOTFS, ...artifacts];
-  if (firmware === 'direct') return ['vmlinuz', 'initrd', ...artifacts];
-  return [medium, ...artifacts];
+  const { firmware, boot, medium = ARTIFACT[boot], disks, artifacts = [] } = scenario;
+  const further = [...disks.flatMap(({ from }) => from ?? []), ...artifacts];
+  if (firmware === 'none') return [ROOTFS, ...further];
+  if (firmware === 'direct') return ['vmlinuz', 'initrd', ...further];
+  return [medium, ...further];
 }
 
 /** Throws E_TEST for a disk that the image does not fit on. */
-async function largerDisk(file: string, wanted: number): Promise<number> {
+async function enlarge(file: string, mib: number): Promise<void> {
   const { size } = await stat(file);
-  if (wanted >= size) return wanted;
+  const wanted = mib * MIB;
+  if (wanted >= size) return truncate(file, wanted);
   throw new OsmithError('E_TEST', `The image has ${size} bytes, the disk of the scenario only ${wanted}`, {
-    hint: 'Set `disk` to more than the image, such as 4G',
+    hint: 'Give the disk a size of more than the image, such as 4G',
   });
 }
 
@@ -81,7 +89,7 @@ async function bootDisk(scenario: Scenario, image: Image, tools: Tools, dir: str
     return { file: original, format: 'raw' };
   const file = join(dir, DISK);
   await copyFile(original, file, constants.COPYFILE_FICLONE);
-  if (scenario.disk !== undefined) await truncate(file, await largerDisk(file, scenario.disk * MIB));
+  if (scenario.disk !== undefined) await enlarge(file, scenario.disk);
   for (const alteration of scenario.alter) await alterDisk(tools, file, dir, image.arch, alteration);
   return { file, format: 'raw', ...(keeps && { writable: true, disposable: true }) };
 }
@@ -102,17 +110,19 @@ async function bootMedium(
   return { file, format: 'raw', medium, ...(keeps && { writable: true }) };
 }
 
-/** Disks as they are sold. */
-async function emptyDisks({ disks }: Scenario, dir: string): Promise<Disk[]> {
-  const files = disks.map((_, index) => join(dir, emptyDisk(index)));
+/** Disks as they are sold, or with what somebody left there. */
+async function ownDisks({ disks }: Scenario, image: Image, dir: string): Promise<Disk[]> {
+  const files = disks.map((_, index) => join(dir, ownDisk(index)));
   for (const [index, file] of files.entries()) {
-    await writeFile(file, '');
-    await truncate(file, disks[index]! * MIB);
+    const { mib, from } = disks[index]!;
+    if (from === undefined) await writeFile(file, '');
+    else await copyFile(artifact(image, from), file, constants.COPYFILE_FICLONE);
+    await enlarge(file, mib);
   }
   return files.map((file) => ({ file, format: 'raw', writable: true, disposable: true }));
 }
 
-function emptyDisk(index: number): string {
+function ownDisk(index: number): string {
   return `disk-${index + 1}.raw`;
 }
 
@@ -190,8 +200,8 @@ export async function prepareMachine(
     ...{ login, clock: scenario.clock },
   };
   const remove = async () => {
-    const empty = scenario.disks.map((_, index) => emptyDisk(index));
-    for (const name of [DISK, MEDIUM, ...empty, 'cidata.img', 'tftp'])
+    const own = scenario.disks.map((_, index) => ownDisk(index));
+    for (const name of [DISK, MEDIUM, ...own, 'cidata.img', 'tftp'])
       await rm(join(dir, name), { recursive: true, force: true });
   };
   try {
@@ -206,7 +216,7 @@ export async function prepareMachine(
     } else {
       spec.disks = [await bootDisk(scenario, image, tools, dir)];
     }
-    spec.disks = [...(spec.disks ?? []), ...(await emptyDisks(scenario, dir))];
+    spec.disks = [...(spec.disks ?? []), ...(await ownDisks(scenario, image, dir))];
     const [nic] = spec.nics!;
     if (needs(scenario, 'agent')) nic!.forward = [{ host: 0, guest: AGENT_PORT }];
     if (scenario.agent !== undefined)

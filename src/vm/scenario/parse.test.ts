@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OsmithError } from '../../errors.ts';
+import { neededArtifacts, recordedDisks } from './machine.ts';
 import { parseScenario } from './parse.ts';
 
 const SHIPPED = join(import.meta.dirname, '../../../workspace/scenarios');
@@ -49,6 +50,15 @@ steps:
         { kind: 'refused', name: 'the kernel is refused', params: { part: 'kernel', within: 120 } },
       ],
     });
+  });
+
+  it('reads disks that are empty, and disks that hold an artifact', () => {
+    const disks = '[1G, { size: 64M, from: config.img }]';
+    const text = `description: d\nfirmware: uefi\ndisks: ${disks}\nsteps: [boot, unchanged: { on: 3 }]\n`;
+    const scenario = parseScenario(text, 'x.yaml');
+    expect(scenario.disks).toEqual([{ mib: 1024 }, { mib: 64, from: 'config.img' }]);
+    expect(neededArtifacts(scenario)).toEqual(['raw', 'config.img']);
+    expect(recordedDisks(scenario)).toEqual([3]);
   });
 
   const head = 'description: d\nfirmware: uefi\n';

@@ -15,6 +15,12 @@ const alteration = z.strictObject({
   change: z.enum(Object.keys(CHANGES) as [keyof typeof CHANGES]),
 });
 
+/** A disk beside the one that the machine starts from. */
+const ownDisk = z.union([
+  size.transform((mib) => ({ mib })),
+  z.strictObject({ size, from: z.string().min(1) }).transform(({ size: mib, from }) => ({ mib, from })),
+]);
+
 const scenarioSchema = z.strictObject({
   description: z.string().min(1),
   arch: z
@@ -24,7 +30,7 @@ const scenarioSchema = z.strictObject({
   firmware: z.enum([...FIRMWARES, 'none']),
   boot: z.enum(BOOT_MEDIA).default('disk'),
   medium: z.string().min(1).optional(),
-  disks: z.array(size).default([]),
+  disks: z.array(ownDisk).default([]),
   artifacts: z.array(z.string().min(1)).optional(),
   memory: size.optional(),
   cpus: z.int().min(1).max(64).optional(),

@@ -26,6 +26,12 @@ export type BootMedium = (typeof BOOT_MEDIA)[number];
 /** Which disk a step is about: the medium that the machine starts from, or one of its own, counted from 1. */
 export type DiskName = 'medium' | number;
 
+export interface OwnDisk {
+  mib: number;
+  /** The artifact that it holds, by its ending; absent: it is empty. */
+  from?: string | undefined;
+}
+
 export interface Scenario {
   /** Name of its file, without `.yaml`. */
   name: string;
@@ -42,8 +48,8 @@ export interface Scenario {
   boot: BootMedium;
   /** The artifact that is that medium, or the server's directory, by its ending; absent: the usual one. */
   medium?: string | undefined;
-  /** Further disks of the machine, empty at first, by their MiB. It keeps what is written there. */
-  disks: number[];
+  /** Further disks of the machine. It keeps what is written there. */
+  disks: OwnDisk[];
   /** Further artifacts by their endings: builds that made none of them are of another kind. */
   artifacts?: string[] | undefined;
   /** MiB; absent: what the configuration says. */
@@ -113,8 +119,8 @@ export interface ScenarioContext extends CommandContext {
   leaveGuest(): void;
   /** Path of a disk, the first of the machine's own if not said otherwise. Only for steps that need one. */
   disk(which?: DiskName): Promise<string>;
-  /** What was on the disk when the machine was switched on. */
-  before(): DiskRecord | undefined;
+  /** What was on a disk when the machine was switched on; only of those that a step needs a record of. */
+  before(which: DiskName): DiskRecord | undefined;
   /** Makes something when it is first needed. The maker gets a number that no other has. */
   once<T>(key: string, make: (number: number) => Promise<T>): Promise<T>;
   /** Gives a build that was published its name in this scenario. */
@@ -135,7 +141,7 @@ export interface DiskRecord {
 export interface Needs {
   /** A disk of the machine's own, which keeps what is written through all boots; or the one that its parameter `on` names. */
   disk?: boolean;
-  /** A record of what was on the disk at each start. */
+  /** A record of what was on that disk at each start. */
   record?: boolean;
   /** A way between guest and test: the host's network. */
   network?: boolean;
