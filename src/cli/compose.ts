@@ -27,7 +27,7 @@ import { openReporter } from '../report/reporter.ts';
 import { copyArtifact, streamArtifact } from '../run/place-files.ts';
 import { runPlan } from '../run/scheduler.ts';
 import { openStore } from '../run/store.ts';
-import { collect } from './arguments.ts';
+import { collect, sizeOption } from './arguments.ts';
 import { inputStem } from './compose-inputs.ts';
 import { buildItems, pinOf, readInputs, type ItemOptions } from './compose-items.ts';
 import { buildComposed, readWithPackages } from './compose-packages.ts';
@@ -106,9 +106,7 @@ function architecture(name: string): string {
 
 /** A bare number is one of gibibytes, as in linuxkit. */
 function diskSize(text: string): number {
-  const [, number, unit] = /^([1-9]\d{0,6})([MG]?)B?$/.exec(text) ?? [];
-  if (number === undefined) throw new InvalidArgumentError('It must be a number with M or G.');
-  return Number(number) * (unit === 'M' ? 2 ** 20 : 2 ** 30);
+  return sizeOption(/^\d+$/.test(text) ? `${text}G` : text);
 }
 
 /** What goes where: formats, and paths of the files with the output's suffix left open. */

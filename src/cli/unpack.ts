@@ -1,7 +1,7 @@
 /** `osmith unpack`: makes artifacts out of the OCI image of an operating system, as the build would have made them. */
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { loadConfig } from '../config/index.ts';
 import { defaultStoreDir, randomUuid } from '../env.ts';
 import { OsmithError } from '../errors.ts';
@@ -16,7 +16,7 @@ import { lazyScratch } from '../run/scratch.ts';
 import { openStore, type Store } from '../run/store.ts';
 import type { Blob } from '../steps/types.ts';
 import { version } from '../version.ts';
-import { collect } from './arguments.ts';
+import { collect, sizeOption } from './arguments.ts';
 import { globals } from './globals.ts';
 import { interruption } from './signals.ts';
 import { checkAsked, COMMANDS, formatOf, helpText, isText, type Flags } from './unpack-commands.ts';
@@ -32,7 +32,7 @@ export function register(program: Command): void {
     .option(
       '--size <size>',
       'how large the disk is, such as 4096M or 32G; by default as it was built',
-      diskSize,
+      sizeOption,
     )
     .option('--config <dir>', 'files to lay over those of the configuration volume')
     .option(
@@ -56,12 +56,6 @@ export function register(program: Command): void {
     .action(async (image: string, name: string, flags: Flags, command: Command) =>
       unpack(image, name, flags, command),
     );
-}
-
-function diskSize(text: string): number {
-  const [, number, unit] = /^([1-9]\d{0,6})([MG])$/.exec(text) ?? [];
-  if (number === undefined) throw new InvalidArgumentError('It must be a number with M or G.');
-  return Number(number) * (unit === 'M' ? 2 ** 20 : 2 ** 30);
 }
 
 async function unpack(name: string, what: string, flags: Flags, command: Command): Promise<void> {

@@ -19,6 +19,7 @@ import { plainText } from '../vm/serial.ts';
 import { connectTerminal, LEAVE } from '../vm/terminal.ts';
 import { bootError, powerOff, waitUp } from '../vm/up.ts';
 import { startVm, type Vm, type VmSpec } from '../vm/vm.ts';
+import { sizeOption } from './arguments.ts';
 import { globals, reporterFor } from './globals.ts';
 import { interruption } from './signals.ts';
 import { accelOption, machineDefaults } from './test.ts';
@@ -87,10 +88,8 @@ function parsePositive(text: string): number {
 }
 
 /** In MiB. */
-export function parseMemory(text: string): number {
-  const match = /^([1-9]\d{0,6})([MG])$/i.exec(text);
-  if (match === null) throw new InvalidArgumentError('It must be a size such as 512M or 2G.');
-  return Number(match[1]) * (match[2]!.toUpperCase() === 'G' ? 1024 : 1);
+function parseMemory(text: string): number {
+  return Math.ceil(sizeOption(text) / 2 ** 20);
 }
 
 function parseForward(text: string, previous: Forward[] = []): Forward[] {
