@@ -2,9 +2,9 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import { uniqueName } from '../env.ts';
-import { OsmithError } from '../errors.ts';
+import { isSystemError, OsmithError } from '../errors.ts';
 import type { Blob } from '../steps/types.ts';
 import { sha256 } from './key.ts';
 import { blobPath, writeAtomic, type Store } from './store.ts';
@@ -77,9 +77,13 @@ export async function copyArtifact(
   await writeAtomic(notePath(store, path), await note(blob, path)).catch(() => {});
 }
 
-/** Writes all of it and leaves the stream open. */
+/** Writes all of it, or as much as the reader wants, and leaves the stream open. */
 export async function streamArtifact(store: Store, blob: Blob, to: NodeJS.WritableStream): Promise<void> {
   const from = createReadStream(blobPath(store, blob.digest), { highWaterMark: 1 << 20 });
-  from.pipe(to, { end: false });
-  await finished(from);
+  try {
+    await pipeline(from, to, { end: false });
+  } catch (error) {
+    // A reader that has seen enough, as in `osmith unpack IMAGE rootfs | head -c 512`, is no failure.
+    if (!isSystemError(error) || !['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code!)) throw error;
+  }
 }
