@@ -6,6 +6,7 @@ import { describeWith, run, scratch } from '../../disk/testing.ts';
 import { cyclonedxBill } from './cyclonedx.ts';
 import { installedPackages, parseApk, parseDpkg, parsePacman, tellsPackages } from './databases.ts';
 import { spdxBill } from './spdx.ts';
+import { installedIn, tells } from './systems.ts';
 import type { BillPart, Component, SpdxDocument } from './types.ts';
 
 const STATUS = '/var/lib/dpkg/status';
@@ -86,6 +87,33 @@ test('apk and pacman', () => {
   ]);
   expect(tellsPackages('var/lib/dpkg/status.d/python3.11')).toBe(true);
   expect(tellsPackages('var/lib/dpkg/status.d/libc6.md5sums')).toBe(false);
+});
+
+test('containers have lists of their own; what several have is told once, by the licence that one of them knows', () => {
+  const file = (path: string, text: string): [string, Buffer] => [path, Buffer.from(text)];
+  const deb = (name: string, version: string) =>
+    `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\n`;
+  const files = new Map([
+    file('etc/os-release', 'ID=debian\nVERSION_ID="13"\n'),
+    file('var/lib/dpkg/status.d/runc', deb('runc', '1')),
+    file('containers/onboot/000-a/lower/var/lib/dpkg/status.d/libc6', deb('libc6', '2')),
+    file('containers/services/b/rootfs/var/lib/dpkg/status.d/libc6', deb('libc6', '2')),
+    file('containers/services/b/rootfs/var/lib/dpkg/status.d/dhcpcd', deb('dhcpcd', '3')),
+    file(
+      'containers/services/b/rootfs/usr/share/doc/libc6/copyright',
+      'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nFiles: *\nLicense: LGPL-2.1+\n',
+    ),
+    file('containers/services/b/rootfs/etc/os-release', 'ID=other\n'),
+  ]);
+  expect([...files.keys()].filter((path) => !tells(path))).toEqual([]);
+  expect(tells('containers/services/b/rootfs/srv/var/lib/dpkg/status')).toBe(false);
+  const { distribution, components } = installedIn(files);
+  expect(distribution).toEqual({ id: 'debian', version: '13' });
+  expect(components.map(({ name, version, license }) => [name, version, license])).toEqual([
+    ['dhcpcd', '3', undefined],
+    ['libc6', '2', 'LGPL-2.1+'],
+    ['runc', '1', undefined],
+  ]);
 });
 
 const DOCUMENT: SpdxDocument = {

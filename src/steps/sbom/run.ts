@@ -5,10 +5,10 @@ import { z } from 'zod';
 import { readTar } from '../../disk/tar-reader.ts';
 import { OsmithError } from '../../errors.ts';
 import { cyclonedxBill } from '../../release/sbom/cyclonedx.ts';
-import { installedPackages, tellsPackages, type Installed } from '../../release/sbom/databases.ts';
-import { tellsLicenses, withLicenses } from '../../release/sbom/licenses.ts';
+import type { Installed } from '../../release/sbom/databases.ts';
 import { formatSources, sourcesOf } from '../../release/sbom/sources.ts';
 import { spdxBill } from '../../release/sbom/spdx.ts';
+import { installedIn, tells } from '../../release/sbom/systems.ts';
 import { FILE } from '../../run/layer/entry.ts';
 import { defineStep, type StepContext } from '../types.ts';
 
@@ -21,19 +21,19 @@ type Params = z.infer<typeof params>;
 
 async function installed(context: StepContext<Params>): Promise<Installed> {
   const files = new Map<string, Buffer>();
-  const tree = context.flatten(context.tree('root'), (path) => tellsPackages(path) || tellsLicenses(path));
+  const tree = context.flatten(context.tree('root'), tells);
   for await (const { entry, body } of readTar(tree)) {
     if (entry.type !== FILE) continue;
     const parts: Buffer[] = [];
     for await (const part of body()) parts.push(part);
     files.set(entry.path, Buffer.concat(parts));
   }
-  const { distribution, components } = installedPackages(files);
-  if (components.length === 0)
+  const found = installedIn(files);
+  if (found.components.length === 0)
     throw new OsmithError('E_STEP', 'No package manager says what is in this system', {
       hint: 'Without such a list there is no bill of materials: take it out of image.formats',
     });
-  return { distribution, components: withLicenses(components, files) };
+  return found;
 }
 
 function render({ format, name }: Params, { distribution, components }: Installed, created: number): string {
