@@ -1,15 +1,18 @@
 /** Fetches source packages and archives them, the manifest first. What the archive has no more is named there. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import { z } from 'zod';
 import { writeTar } from '../../disk/tar-writer.ts';
 import { packageList, type PackageFile } from '../../distro/types.ts';
-import { OsmithError } from '../../errors.ts';
+import { OsmithError, toOsmithError } from '../../errors.ts';
 import { formatCollected, MANIFEST, parseLines } from '../../release/sbom/collected.ts';
 import { sourceKey } from '../../release/sbom/sources.ts';
 import { blobPath } from '../../run/store.ts';
 import { download } from '../fetch/download.ts';
 import { defineStep, type StepContext } from '../types.ts';
+
+const PARALLEL = 6;
 
 const params = z.strictObject({});
 type Context = StepContext<z.infer<typeof params>>;
@@ -21,13 +24,17 @@ function isGone(error: unknown): error is OsmithError {
 }
 
 /** The verified file in the store; undefined if there is none to be had. */
-async function take(context: Context, { file, size, sha256, url }: PackageFile): Promise<string | undefined> {
+async function take(
+  context: Context,
+  { file, size, sha256, url }: PackageFile,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   // Nobody could tell whether it is the right one.
   if (sha256 === undefined) return undefined;
   const path = join('files', file);
   try {
     if (!(await context.has(sha256, size))) {
-      await download({ url, size, sha256, to: join(context.work, path) }, context.signal);
+      await download({ url, size, sha256, to: join(context.work, path) }, signal);
       await context.keep(path);
     }
     return blobPath({ dir: context.store }, sha256);
@@ -35,6 +42,30 @@ async function take(context: Context, { file, size, sha256, url }: PackageFile):
     if (isGone(error)) return undefined;
     throw error;
   }
+}
+
+/** The same of all, several at a time; the first fault ends it. */
+async function takeAll(context: Context, packages: readonly PackageFile[]): Promise<(string | undefined)[]> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const limit = pLimit(PARALLEL);
+  let done = 0;
+  let first: unknown;
+  const jobs = packages.map((each) =>
+    limit(async () => {
+      signal.throwIfAborted();
+      const found = await take(context, each, signal);
+      context.progress(`${(done += 1)} of ${packages.length} files`);
+      return found;
+    }).catch((error: unknown) => {
+      first ??= error;
+      failed.abort();
+      return undefined;
+    }),
+  );
+  const found = await Promise.all(jobs);
+  if (first !== undefined) throw toOsmithError(first);
+  return found;
 }
 
 export default defineStep<z.infer<typeof params>>({
@@ -48,9 +79,9 @@ export default defineStep<z.infer<typeof params>>({
     const files = new Map<string, string>();
     /** Sources without all of their files are none. */
     const incomplete = new Map<string, string>();
-    for (const each of packages) {
-      context.progress(each.file);
-      const found = await take(context, each);
+    const taken = await takeAll(context, packages);
+    for (const [index, each] of packages.entries()) {
+      const found = taken[index];
       const key = sourceKey({ type: 'deb', ...each });
       if (found !== undefined) files.set(`deb/${each.file}`, found);
       else if (!incomplete.has(key)) {
