@@ -1,5 +1,7 @@
 /** What `osmith unpack` can be asked for, and what it refuses before it does anything. */
+import { statSync } from 'node:fs';
 import { OsmithError } from '../errors.ts';
+import { SERIAL } from '../steps/config-overlay/serial.ts';
 import type { OsImage } from './unpack-image.ts';
 
 export interface Flags {
@@ -99,6 +101,16 @@ export function checkAsked(os: OsImage, what: string, format: string | undefined
     throw refuse(
       `The disk needs ${Math.ceil(raw.size / 2 ** 20)}M, which is more than --size`,
       'Leave --size away, or choose a larger one',
+    );
+  if (flags.config !== undefined && statSync(flags.config, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw refuse(
+      `--config is no directory: ${flags.config}`,
+      'Name one whose files are to be laid over the configuration',
+    );
+  if (flags.serial !== undefined && !SERIAL.test(flags.serial))
+    throw refuse(
+      `${JSON.stringify(flags.serial)} is no serial number`,
+      'Take up to 64 letters, digits and . _ : -; none for no number at all',
     );
   if (config === undefined && (flags.config !== undefined || flags.serial !== undefined))
     throw refuse('The system has no configuration volume', 'Leave --config and --serial away');

@@ -5,19 +5,20 @@ import { z } from 'zod';
 import { directoriesOf, mmdArgv, overwriteArgv, readArgv } from '../../disk/mtools.ts';
 import { OsmithError } from '../../errors.ts';
 import { defineStep, type StepContext } from '../types.ts';
+import { SERIAL } from './serial.ts';
 
 const params = z.strictObject({
   /** Path on the volume to the input that has the content. */
   files: z.record(z.string(), z.string()),
   /** What the machine is called that starts with it: unless it has a name, or whatever name it has. */
-  serial: z.strictObject({ value: z.string().regex(/^[\w.:-]{1,64}$/), replace: z.boolean() }).optional(),
+  serial: z.strictObject({ value: z.string().regex(SERIAL), replace: z.boolean() }).optional(),
 });
 
 type Context = StepContext<z.infer<typeof params>>;
 
 const IMAGE = 'config.img';
 /** Where the system looks for it; EVE's name. */
-const SERIAL = 'soft_serial';
+const FILE = 'soft_serial';
 /** FAT stores local time. */
 const ENV = { TZ: 'UTC', MTOOLS_SKIP_CHECK: '1' };
 
@@ -32,7 +33,7 @@ async function put(context: Context, source: string, target: string): Promise<vo
 }
 
 async function serialOf(context: Context): Promise<string | undefined> {
-  const argv = readArgv(IMAGE, SERIAL, 'serial');
+  const argv = readArgv(IMAGE, FILE, 'serial');
   const { exitCode } = await context.exec({ argv, env: ENV, okCodes: [0, 1] });
   if (exitCode !== 0) return undefined;
   return (await readFile(join(context.work, 'serial'), 'utf8')).trim() || undefined;
@@ -56,7 +57,7 @@ export default defineStep<z.infer<typeof params>>({
     const serial = wanted?.replace === true ? wanted.value : (known ?? wanted?.value);
     if (serial !== undefined && serial !== known) {
       await writeFile(path('new-serial'), `${serial}\n`);
-      await put(context, 'new-serial', SERIAL);
+      await put(context, 'new-serial', FILE);
     }
     return { files: { image: IMAGE }, facts: { serial: serial ?? null } };
   },
