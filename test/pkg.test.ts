@@ -1,5 +1,5 @@
 /** Packages built by the real command out of a real repository, pushed to a real registry, composed and locked. */
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   mkdirSync,
@@ -9,16 +9,15 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { layerTar, writeLayout } from '../src/oci/testing.ts';
 import { jsonLines, osmith, type Finished } from './support/osmith.ts';
+import { startRegistry, type Registry } from './support/registry.ts';
 
 let dir = '';
-let registry: ChildProcess | undefined;
+let registry: Registry | undefined;
 let host = '';
 
 /** A program that needs nothing else. */
@@ -65,29 +64,10 @@ FROM scratch
 COPY --from=build /out /list /
 `;
 
-async function startRegistry(): Promise<void> {
-  const socket = createServer();
-  await new Promise<void>((ready) => socket.listen(0, '127.0.0.1', ready));
-  const { port } = socket.address() as AddressInfo;
-  await new Promise((closed) => socket.close(closed));
-  host = `127.0.0.1:${port}`;
-  const config = {
-    version: '0.1',
-    storage: { filesystem: { rootdirectory: join(dir, 'data') } },
-    http: { addr: host },
-  };
-  writeFileSync(join(dir, 'registry.json'), JSON.stringify(config));
-  registry = spawn('docker-registry', ['serve', join(dir, 'registry.json')], { stdio: 'ignore' });
-  for (let tries = 0; tries < 300; tries += 1) {
-    if (await fetch(`http://${host}/v2/`).catch(() => undefined)) return;
-    await sleep(100);
-  }
-  throw new Error('docker-registry does not start');
-}
-
 beforeAll(async () => {
   dir = realpathSync(mkdtempSync(join(tmpdir(), 'osmith-pkg-')));
-  await startRegistry();
+  registry = await startRegistry(dir);
+  host = registry.host;
   git('init', '-q', '.');
   put('.gitignore', '/data\n/registry.json\n/out*\n');
   put('pkg/base/build.yml', `image: base\norg: ${host}/acme\narches: [amd64, arm64]\n`);
@@ -114,7 +94,7 @@ config: {capabilities: [CAP_KILL]}\ndepends: {docker-images: {target: images/bas
   layout('v1');
 });
 afterAll(() => {
-  registry?.kill();
+  registry?.stop();
   rmSync(dir, { recursive: true, force: true });
 });
 

@@ -17,7 +17,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultStoreDir } from '../../src/env.ts';
-import { osmith, type Finished } from '../support/osmith.ts';
+import { osmith, REPO, type Finished } from '../support/osmith.ts';
+import { startRegistry, type Registry } from '../support/registry.ts';
 
 const NAME = 'osmith_deb_amd64';
 const VERSION = '1.2.3';
@@ -25,6 +26,7 @@ const MIB = 1 << 20;
 const CONFIG_AT = 75776 * 512;
 
 let dir = '';
+let registry: Registry | undefined;
 
 function run(...argv: string[]): string {
   const { status, stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), { cwd: dir, encoding: 'utf8' });
@@ -36,6 +38,21 @@ function run(...argv: string[]): string {
 function unpack(args: string[], store?: string): Promise<Finished> {
   const env = store === undefined ? {} : { OSMITH_STORE: join(dir, store) };
   return osmith(['unpack', ...args], { cwd: dir, env });
+}
+
+/** A pipeline of the shell, in which `osmith` is the real one. */
+function shell(script: string, store?: string): string {
+  const { status, stdout, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', script], {
+    cwd: dir,
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      PATH: `${REPO}:${process.env['PATH']}`,
+      ...(store === undefined ? {} : { OSMITH_STORE: join(dir, store) }),
+    },
+  });
+  expect(status, `${script}\n${stdout}${stderr}`).toBe(0);
+  return stdout;
 }
 
 const built = (extension: string) => join(dir, 'one', `${NAME}.${extension}`);
@@ -56,7 +73,10 @@ beforeAll(async () => {
   run('skopeo', 'copy', '-q', `oci-archive:${built('os.oci.tar')}`, `oci:layout:${VERSION}`);
 }, 900_000);
 
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(() => {
+  registry?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
 
 test('other tools find the files by their labels, and none of them twice', () => {
   const { config } = JSON.parse(run('skopeo', 'inspect', '--config', `oci:layout:${VERSION}`)) as {
@@ -121,6 +141,17 @@ test('in another store the same bits come out as the build made', { timeout: 600
   expect((await unpack(['layout'])).stdout).toMatch(/installer_net .*\n[\s\S]*--format: raw .*qcow2/);
 });
 
+test('a registry hands it on; the standard output has the result and nothing else', async () => {
+  registry = await startRegistry(dir);
+  const reference = `${registry.host}/acme/os:${VERSION}`;
+  run('skopeo', 'copy', '-q', '--dest-tls-verify=false', `oci:layout:${VERSION}`, `docker://${reference}`);
+  expect(shell(`osmith unpack ${reference} version`, 'remote')).toBe(`${VERSION}\n`);
+  shell(`osmith unpack ${reference} rootfs | cmp - ${built('rootfs.img')}`, 'remote');
+  shell(`osmith unpack layout live --serial none | cmp - ${built('raw')}`);
+  // Who has seen enough is no failure.
+  expect(shell('osmith unpack layout rootfs | head -c 4')).toBe('hsqs');
+});
+
 test('files are laid over the configuration, and the machine gets a serial number', async () => {
   mkdirSync(join(dir, 'over/sub'), { recursive: true });
   writeFileSync(join(dir, 'over/server'), 'other.example\n');
@@ -138,17 +169,12 @@ test('files are laid over the configuration, and the machine gets a serial numbe
   expect(read('DevicePortConfig/override.json')).toBe('{}\n');
   expect(statSync(join(dir, 'over.raw')).size).toBe(700 * MIB);
   expect(run('sgdisk', '-v', 'over.raw')).toContain('No problems found');
-  const streamed = spawnSync(
-    'sh',
-    [
-      '-c',
-      '"$0" unpack layout live --serial mine | cmp -n 1048576 - over.raw',
-      join(process.cwd(), 'osmith'),
-    ],
-    { cwd: dir, encoding: 'utf8' },
-  );
-  expect(streamed.stderr).toContain('serial: mine');
+  const mine = await unpack(['layout', 'live', '--serial', 'mine', '-o', 'over.raw']);
+  expect(mine.stderr, mine.all).toMatch(/^serial: mine$/m);
+  expect([read('server'), read('soft_serial')]).toEqual(['edge.example:443\n', 'mine\n']);
   rmSync(join(dir, 'over.raw'));
+  shell('osmith unpack layout live --serial none -f qcow2 --size 1G -o large.qcow2');
+  expect(run('qemu-img', 'info', 'large.qcow2')).toContain('virtual size: 1 GiB');
 }, 600_000);
 
 test.each<[string, string[], () => void, RegExp]>([
@@ -170,13 +196,25 @@ test.each<[string, string[], () => void, RegExp]>([
     'a size that is too small',
     ['layout', 'live', '--size', '16M'],
     () => {},
-    /disk needs 559M, which is more/,
+    /disk needs \d+M, which is more than --size/,
   ],
   [
     'a size of what has none',
     ['layout', 'installer_iso', '--size', '9G'],
     () => {},
     /installer.iso has no size/,
+  ],
+  [
+    'a configuration that is not there',
+    ['layout', 'live', '--config', 'nothing'],
+    () => {},
+    /--config is no directory: nothing/,
+  ],
+  [
+    'a serial number of two words',
+    ['layout', 'live', '--serial', 'a b'],
+    () => {},
+    /"a b" is no serial number/,
   ],
   ['no image', ['./nothing.tar', 'live'], () => {}, /There is no \.\/nothing\.tar/],
   [
