@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { execa, type ResultPromise } from 'execa';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 const HEAD = "import { beforeAll, describe, expect, test } from 'vitest';\n";
@@ -26,31 +25,56 @@ const FILES = {
     test('good, but', () => void Promise.reject(new Error('nobody waits for this')));`,
 };
 
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'osmith-summary-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function vitest(files: Record<string, string>): Promise<{ run: ResultPromise<{ reject: false }> }> {
+  await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
+  const reporters = ['default', join(ROOT, 'test/summary-reporter.ts')].map((name) => `--reporter=${name}`);
+  const args = [
+    join(ROOT, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--root',
+    dir,
+    '--maxWorkers=2',
+    ...reporters,
+  ];
+  const env = { PATH: process.env['PATH'] };
+  return { run: execa(process.execPath, args, { cwd: dir, env, extendEnv: false, reject: false }) };
+}
+
 test('the end names what failed and counts what vitest saw, also outside of any test', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'osmith-summary-'));
-  try {
-    await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
-    for (const [name, text] of Object.entries(FILES)) await writeFile(join(dir, name), text);
-    const reporters = ['default', join(ROOT, 'test/summary-reporter.ts')].map((name) => `--reporter=${name}`);
-    const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
-    const args = [vitest, 'run', '--root', dir, ...reporters];
-    const run = promisify(execFile)(process.execPath, args, { cwd: dir, env: { PATH: process.env['PATH'] } });
-    const outcome = await run.then(
-      ({ stdout }) => ({ code: 0, stdout }),
-      (error: { code: number; stdout: string }) => error,
-    );
-    expect(outcome.code).toBe(1);
-    // Failed: `bad`, the hook, the file that does not load, the rejection that nobody handles.
-    const end = outcome.stdout.trimEnd().split('\n').slice(-6);
-    expect(end.at(-1)).toBe('4 passed, 4 failed, 2 skipped');
-    expect(end.slice(0, 5).sort()).toEqual([
-      expect.stringMatching(/^FAILED broken\.test\.ts: .*nowhere/),
-      'FAILED hook.test.ts > group: no',
-      'FAILED mixed.test.ts > bad: expected 1 to be 2 // Object.is equality',
-      'FAILED outside of any test: nobody waits for this',
-      'FLAKY mixed.test.ts > at last: expected +0 to be 1 // Object.is equality',
-    ]);
-  } finally {
-    await rm(dir, { recursive: true });
-  }
+  const { run } = await vitest(FILES);
+  const { exitCode, stdout } = await run;
+  expect(exitCode).toBe(1);
+  // Failed: `bad`, the hook, the file that does not load, the rejection that nobody handles.
+  const end = stdout.trimEnd().split('\n').slice(-6);
+  expect(end.at(-1)).toBe('4 passed, 4 failed, 2 skipped');
+  expect(end.slice(0, 5).sort()).toEqual([
+    expect.stringMatching(/^FAILED broken\.test\.ts: .*nowhere/),
+    'FAILED hook.test.ts > group: no',
+    'FAILED mixed.test.ts > bad: expected 1 to be 2 // Object.is equality',
+    'FAILED outside of any test: nobody waits for this',
+    'FLAKY mixed.test.ts > at last: expected +0 to be 1 // Object.is equality',
+  ]);
+});
+
+test('a run that is ended from outside names what runs and what has not ended', async () => {
+  const { run } = await vitest({
+    'quick.test.ts': `${HEAD} test('ends', () => {});`,
+    'slow.test.ts': `${HEAD} test('hangs', () => new Promise(() => console.log('began')), 600_000);`,
+  });
+  let seen = '';
+  run.stdout.on('data', (data: Buffer) => {
+    seen += data.toString();
+    if (seen.includes('began') && seen.includes('quick.test.ts')) run.kill('SIGTERM');
+  });
+  const { exitCode, signal, stdout } = await run;
+  expect(exitCode ?? signal).not.toBe(0);
+  expect(stdout).toMatch(/^NOT ENDED slow\.test\.ts\nRUNNING slow\.test\.ts > hangs: for \d+ s$/m);
+  expect(stdout).not.toContain('NOT ENDED quick');
 });

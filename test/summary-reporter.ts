@@ -1,12 +1,49 @@
 /**
  * Ends a test run with the names of what failed, or was right only at a second try, and `N passed, N failed` alone on a
- * line: whoever sees no more than the end of a log learns what to look at.
+ * line: whoever sees no more than the end of a log learns what to look at. A run that is ended from outside says what
+ * was running, and what had not ended.
  */
-import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
+import { writeSync } from 'node:fs';
+import { relative } from 'node:path';
+import type { Reporter, SerializedError, TestCase, TestModule, TestSpecification } from 'vitest/node';
 
 export default class SummaryReporter implements Reporter {
+  /** Tests that run, and when they began, in ms. */
+  private readonly running = new Map<TestCase, number>();
+  /** The files that have not ended: id to name. */
+  private readonly waiting = new Map<string, string>();
+
+  onTestRunStart(files: readonly TestSpecification[]): void {
+    for (const { moduleId, project } of files) {
+      this.waiting.set(moduleId, relative(project.config.root, moduleId));
+    }
+    // Vitest leaves at once as soon as its own listener is called.
+    process.prependOnceListener('SIGTERM', () => writeSync(1, `${this.unfinished()}\n`));
+  }
+
+  onTestCaseReady(test: TestCase): void {
+    this.running.set(test, Date.now());
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    this.running.delete(test);
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    this.waiting.delete(module.moduleId);
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     process.stdout.write(`${summary(modules, unhandled)}\n`);
+  }
+
+  private unfinished(): string {
+    const running = [...this.running].map(
+      ([test, since]) =>
+        `RUNNING ${fileOf(test)} > ${test.fullName}: for ${Math.round((Date.now() - since) / 1000)} s`,
+    );
+    const waiting = [...this.waiting.values()].map((file) => `NOT ENDED ${file}`);
+    return [...waiting, ...running].join('\n');
   }
 }
 
