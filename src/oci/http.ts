@@ -1,6 +1,7 @@
 /** Requests to a registry: retried when it is worth it, authorised when it asks for that (OCI distribution specification). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import '../connections.ts';
 import { OsmithError } from '../errors.ts';
 import { findCredentials, type Credentials } from './auth.ts';
 

@@ -1,4 +1,5 @@
 /** HTTP for machines that are out in the field: ranges, and an end to servers that stall or send too much. */
+import '../connections.ts';
 import { OsmithError } from '../errors.ts';
 
 /** What a request needs from its surroundings. */

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { download, type DownloadOptions } from './download.ts';
 
@@ -170,4 +171,26 @@ test('stops at once when told to', async () => {
   };
   const { error, ranges } = await from(stalled, { delays: [60_000], stall: 60_000 }, stop.signal);
   expect([error, ranges.length]).toEqual([new Error('stop'), 1]);
+});
+
+test('a proxy that the environment names is asked', async () => {
+  const asked: string[] = [];
+  const proxy = createServer((request, response) => {
+    asked.push(request.url!);
+    response.end(CONTENT);
+  });
+  await new Promise<void>((ready) => proxy.listen(0, '127.0.0.1', ready));
+  const what = { url: 'http://mirror.invalid/a.deb', to: join(dir, 'file'), size: CONTENT.length };
+  const env = { ...process.env, http_proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+  const program = `
+    import { download } from ${JSON.stringify(join(import.meta.dirname, 'download.ts'))};
+    await download(${JSON.stringify(what)}, new AbortController().signal);`;
+  try {
+    const run = await execa(process.execPath, ['--input-type=module', '-e', program], { env });
+    expect([run.stderr, asked]).toEqual(['', [what.url]]);
+    expect(readFileSync(what.to).equals(CONTENT)).toBe(true);
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
 });

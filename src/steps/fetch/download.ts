@@ -4,6 +4,7 @@ import { rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import '../../connections.ts';
 import { OsmithError } from '../../errors.ts';
 import { sha256File } from '../../run/store.ts';
 
