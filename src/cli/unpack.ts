@@ -136,7 +136,15 @@ async function assemble(
     process.stderr.write(
       `warning: the disk is not bit for bit that of the build: Osmith was ${assembly.osmith} there and is ${version()} here, or its tools are other ones\n`,
     );
-  return results.get(from.step)!.files[from.output]!;
+  const made = results.get(from.step)!.files[from.output];
+  if (made !== undefined) return made;
+  throw new OsmithError(
+    'E_IMAGE',
+    `The image says that ${from.step} makes ${from.output}, which it does not`,
+    {
+      hint: 'Get the image again from whoever made it',
+    },
+  );
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -39,6 +39,16 @@ test.each<[string, object, RegExp]>([
   ['a part outside', { parts: [{ ...part, path: 'bits/../../etc/passwd' }] }, /parts\.0\.path/],
   ['a part at an absolute path', { parts: [{ ...part, path: '/etc/passwd' }] }, /parts\.0\.path/],
   ['a digest that is none', { parts: [{ ...part, digest: '../x' }] }, /parts\.0\.digest/],
+  [
+    'an input that nobody makes',
+    { steps: [{ ...step, inputs: { a: { step: 'image/other', output: 'x' } } }] },
+    /package\/disk needs x of image\/other, which is not there/,
+  ],
+  [
+    'an output that nobody makes',
+    { outputs: { iso: { extension: 'iso', from: { step: 'package/iso', output: 'iso' } } } },
+    /iso is made by package\/iso, which is not there/,
+  ],
   ['another generation', { format: 2 }, /format/],
 ])('%s is refused', (_what, change, where) => {
   const parse = () => parseAssembly(JSON.stringify({ ...GOOD, ...change }), 'x');

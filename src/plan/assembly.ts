@@ -62,6 +62,19 @@ export const assemblySchema = z.strictObject({
 });
 export type Assembly = z.infer<typeof assemblySchema>;
 
+/** Something that is named and not there, if there is such a thing. */
+function lacking({ steps, outputs, parts, results }: Assembly): string | undefined {
+  const known = new Set(Object.keys(results));
+  for (const { id: own, inputs } of steps) {
+    const input = Object.values(inputs).find(({ step: from }) => !known.has(from));
+    if (input !== undefined) return `${own} needs ${input.output} of ${input.step}`;
+    known.add(own);
+  }
+  const made = new Set([...steps.map(({ id: own }) => own), ...parts.map(({ step: from }) => from)]);
+  const output = Object.entries(outputs).find(([, { from: origin }]) => !made.has(origin.step));
+  return output && `${output[0]} is made by ${output[1].from.step}`;
+}
+
 /** Throws E_IMAGE for what is no such document. */
 export function parseAssembly(text: string, what: string): Assembly {
   let value: unknown;
@@ -71,6 +84,11 @@ export function parseAssembly(text: string, what: string): Assembly {
     throw new OsmithError('E_IMAGE', `${what} is no JSON: ${(cause as Error).message}`, { cause });
   }
   const parsed = assemblySchema.safeParse(value);
+  const missing = parsed.success ? lacking(parsed.data) : undefined;
+  if (missing !== undefined)
+    throw new OsmithError('E_IMAGE', `${what} is not whole: ${missing}, which is not there`, {
+      hint: 'Get the image again from whoever made it',
+    });
   if (parsed.success) return parsed.data;
   const { format, osmith } = value as { format?: unknown; osmith?: unknown };
   const { path, message } = parsed.error.issues[0]!;
