@@ -64,6 +64,8 @@ export function pinOf(locks: readonly LockFile[]): Puller['pin'] {
 
 interface ItemsRequest {
   store: Store;
+  /** What it recorded is taken before registries are asked. */
+  recorded?: Store | undefined;
   emit: Emit;
   pin: Puller['pin'];
   /** Builds the packages that are named. */
@@ -73,7 +75,7 @@ interface ItemsRequest {
 export async function buildItems(
   composition: Composition,
   options: ItemOptions,
-  { store, emit, pin, build }: ItemsRequest,
+  { store, recorded, emit, pin, build }: ItemsRequest,
 ): Promise<Item[]> {
   const layouts = await Promise.all(options.layout.map((dir) => openLayout(dir)));
   const mirrors = options.mirror.map(parseMirror);
@@ -84,6 +86,7 @@ export async function buildItems(
       arch: options.arch,
       layouts,
       registry: registrySource({ mirrors, signal: interruption }),
+      recorded,
       refresh: options.pull === true,
       scratch: scratch.dir,
       onFetch: ({ full }, from) => emit({ type: 'note', text: `${full} from ${from}` }),

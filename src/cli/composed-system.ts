@@ -57,7 +57,7 @@ function imagesIn(items: readonly Item[]): ComposedImage[] {
   return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function versionOf(config: Config): Promise<{ version: string; date: string }> {
+async function versionOf(config: Config): Promise<Version> {
   const { platform } = config.attributes;
   const given = config.get('build', 'build_version').trim();
   const dir = config.workspace;
@@ -66,18 +66,23 @@ async function versionOf(config: Config): Promise<{ version: string; date: strin
   return { version, date: await buildDate(dir, epoch) };
 }
 
+/** What is built is called so, whatever the repository of the workspace says by now. */
+export type Version = Pick<ComposedSystem, 'version' | 'date'>;
+
 interface SystemRequest {
   /** The same variant for another architecture, for what is built on the way. */
   configFor: (arch: string) => Config;
   run: RunOptions;
   /** Whether registries are asked again. */
   refresh: boolean;
+  /** Absent: as the repository of the workspace says. */
+  version?: Version | undefined;
 }
 
 /** Everything that can be wrong in the descriptions is told before anything is built. */
 export async function composedSystem(
   config: Config,
-  { configFor, run, refresh }: SystemRequest,
+  { configFor, run, refresh, version }: SystemRequest,
 ): Promise<ComposedSystem> {
   const arch = config.attributes['arch']!;
   const knobs = knobsOf(config);
@@ -91,14 +96,14 @@ export async function composedSystem(
   const rootComposition = withCmdline(root.composed.composition, config.list('image', 'cmdline'));
   const bootComposition = withCmdline(boot.composed.composition, []);
   const installerComposition = installer && withCmdline(installer.composed.composition, []);
-  const { store, emit } = run;
+  const { store, recorded, emit } = run;
   const common = { arch, layout: [], mirror: [], pull: refresh, sbomOutput: SBOM_PATH };
   const itemsOf = async (composition: Composition, { composed, pin }: Read, sbom: boolean) =>
     buildItems(
       composition,
       { ...common, sbom },
       {
-        ...{ store, emit, pin },
+        ...{ store, recorded, emit, pin },
         build: async (puller) => buildComposed(composed, { configFor, puller, run }),
       },
     );
@@ -106,7 +111,7 @@ export async function composedSystem(
   return {
     ...{ root: items, boot: await itemsOf(bootComposition, boot, false) },
     ...{ cmdline: bootComposition.cmdline, images: imagesIn(items) },
-    ...(await versionOf(config)),
+    ...(version ?? (await versionOf(config))),
     ...(installer &&
       installerComposition && {
         installer: {

@@ -17,6 +17,12 @@ export interface LayerRoots {
   systemDir: string;
 }
 
+/** What was saved goes in place of what it was made from; private files are not in it. */
+export function savedLayers(saved: string, roots: LayerRoots): Layer[] {
+  const own: Layer = { file: saved, namespace: 'saved', private: false, attributes: [] };
+  return [own, ...privateLayers(roots)];
+}
+
 export function layers({ workspace, localdir, systemDir }: LayerRoots, choice: AttributeChoice): Layer[] {
   const own = join(workspace, 'config');
   const local = localdir === undefined ? undefined : join(localdir, 'config');
@@ -25,9 +31,16 @@ export function layers({ workspace, localdir, systemDir }: LayerRoots, choice: A
     single(systemDir, 'config.ini', 'system_config', false),
     ...(local === undefined ? [] : tree(local, 'local_', choice)),
     single(own, 'local.ini', 'local', false),
+    ...privateLayers({ workspace, localdir, systemDir }),
+  ];
+}
+
+function privateLayers({ workspace, localdir, systemDir }: LayerRoots): Layer[] {
+  const local = localdir === undefined ? undefined : join(localdir, 'config');
+  return [
     single(systemDir, 'private.ini', 'system_private', true),
     ...(local === undefined ? [] : [single(local, 'private.ini', 'local_private', true)]),
-    single(own, 'private.ini', 'private', true),
+    single(join(workspace, 'config'), 'private.ini', 'private', true),
   ];
 }
 

@@ -7,15 +7,16 @@ import { createConfig } from './config.ts';
 import { type Fault, faultsError, placeText } from './fault.ts';
 import type { IniFile } from './ini.ts';
 import { dollarFault } from './interpolate.ts';
-import { layers } from './layers.ts';
+import { layers, savedLayers } from './layers.ts';
 import { pour, type Source, toModel } from './model.ts';
 import { nearest } from './nearest.ts';
-import { portableName } from './saved.ts';
+import { portableName, savedHead } from './saved.ts';
 import {
   checkWorkspace,
   isDirectory,
   pathExistsFrom,
   readIni,
+  readText,
   siblingsFrom,
   valuesWithFiles,
 } from './read.ts';
@@ -35,11 +36,13 @@ export function loadConfig(request: ConfigRequest): Config {
   const schema = parseSchema(schemaText);
 
   const choice = resolveAttributes(request.attributes, schemaText, process.arch);
-  const found = layers({ workspace, localdir, systemDir }, choice).flatMap((layer): Source[] => {
+  const roots = { workspace, localdir, systemDir };
+  const wanted = request.saved === undefined ? layers(roots, choice) : savedLayers(request.saved, roots);
+  const found = wanted.flatMap((layer): Source[] => {
     const ini = readIni(layer.file);
     return ini === undefined ? [] : [{ ini, layer }];
   });
-  if (schema.strict) checkKnown(request, choice, found);
+  if (schema.strict && request.saved === undefined) checkKnown(request, choice, found);
 
   const sources = [...found, ...settings];
   const fileFaults = sources.flatMap(({ ini }) => [...ini.faults, ...dollarFaults(ini)]);
@@ -63,11 +66,14 @@ export function loadConfig(request: ConfigRequest): Config {
 
   const files = [...schemaFiles, ...found.map(({ ini }) => ini)].map((ini) => ini.file);
   const publicFiles = found.filter(({ layer }) => !layer.private);
-  const save = {
-    files: publicFiles.map(({ layer }) => portableName(layer, { workspace, localdir, systemDir })),
-    settings: settings.flatMap(({ ini }) => optionNames(ini)),
-    buildSection: base.section,
-  };
+  const head =
+    request.saved === undefined
+      ? {
+          files: publicFiles.map(({ layer }) => portableName(layer, roots)),
+          settings: settings.flatMap(({ ini }) => optionNames(ini)),
+        }
+      : savedHead(readText(request.saved));
+  const save = { ...head, buildSection: base.section };
   const config = createConfig({ attributes: choice.values, workspace, files, model, lists, save });
   const warnings = [...localdirWarnings(localdir), ...schemaWarnings(schema), ...findings.warnings];
   return { ...config, warnings: warnings.map(warningText) };

@@ -18,6 +18,11 @@ export function readIni(file: string): IniFile | undefined {
   }
 }
 
+/** A file that has been read before. */
+export function readText(file: string): string {
+  return readFileSync(file, 'utf8');
+}
+
 function unreadable(file: string, why: string): IniFile {
   const hint = 'Make it readable, or take it away';
   return broken(file, [{ message: `Cannot read ${file}: ${why}`, hint, where: { file } }]);

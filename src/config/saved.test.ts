@@ -68,6 +68,11 @@ it('is loaded with the same values, beside the private files or over the public 
       fc.pre(config !== undefined);
       const saved = config.saved('name', 'Osmith');
       expect(saved).not.toContain(workspace.dir);
+      const file = join(workspace.dir, 'saved.ini');
+      writeFileSync(file, saved);
+      const same = workspace.load({ attributes: ATTRIBUTES, saved: file });
+      expect(values(same)).toEqual(values(config));
+      expect(same.saved('name', 'Osmith')).toBe(saved);
       using alone = reloaded(saved, 'defaults', privateText);
       expect(values(alone.load({ attributes: ATTRIBUTES }))).toEqual(values(config));
       using over = scene({});
@@ -139,4 +144,8 @@ locales_add_defaults = en fr
   expect(again.list('flatpak', 'locales')).toEqual(['en', 'fr', 'hunter2']);
   expect(toObject(again)['image']).toMatchObject({ hooks: '20-b\n30-c\n40-d', other: '30-c' });
   expect(again.warnings).toEqual([]);
+  // In place of all that it was made from, it is saved as it is.
+  writeFileSync(join(workspace.dir, 'saved.ini'), text);
+  const same = workspace.load({ attributes: ATTRIBUTES, localdir, saved: join(workspace.dir, 'saved.ini') });
+  expect(same.saved('os_b_arm64', 'Osmith 1')).toBe(text);
 });

@@ -44,6 +44,12 @@ export function savedIni(
   return `${header.map((line) => `# ${line}\n`).join('')}\n${formatIni([...written])}`;
 }
 
+/** What the head of a saved configuration tells of where it came from. */
+export function savedHead(text: string): Pick<SavedParts, 'files' | 'settings'> {
+  const words = (pattern: RegExp) => pattern.exec(text)?.[1]?.split(' ') ?? [];
+  return { files: words(/^# from (?!no file$)(.*)$/m), settings: words(/^# and --set of (.*)$/m) };
+}
+
 function writtenSections(model: Model, buildSection: string, attributes: string[]): Map<string, Lines> {
   const evaluator = createEvaluator(model);
   const isBuilders = ({ rank }: Definition, { section, option }: Reference) =>

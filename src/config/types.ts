@@ -12,6 +12,8 @@ export interface ConfigRequest {
   attributes: Partial<Attributes>;
   /** `section.option=value`, the last of all layers. */
   set: string[];
+  /** A saved configuration, which is taken in place of all public files. */
+  saved?: string | undefined;
   /** Where the machine's own configuration lies; /etc/osmith if absent. */
   systemDir?: string | undefined;
 }

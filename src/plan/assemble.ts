@@ -15,8 +15,6 @@ export interface System extends Pick<ManifestRequest, 'config' | 'name' | 'root'
   /** The steps before those of the packaging. */
   before: Step[];
   packaged: Packaged;
-  /** Of what is built, where something says it. */
-  version?: string;
   /** The programs that know its packages. */
   manager: Tools;
   /** Hooks that made the system, with what they complain of. */
@@ -76,7 +74,7 @@ function aboutOf(
 
 /** The whole plan. Throws E_CONFIG or E_HOOK_MISSING. */
 export function assemble(system: System): Plan {
-  const { config, name, before, packaged, groups, content, further, root, tools, version = '' } = system;
+  const { config, name, before, packaged, groups, content, further, root, tools, composed } = system;
   // What was made elsewhere says itself what is in it.
   const lists = packaged.commit === undefined ? sbomSteps(config, name, root, tools) : undefined;
   const saved = savedConfig(config, name);
@@ -110,12 +108,15 @@ export function assemble(system: System): Plan {
     ...(lists?.steps ?? []),
     saved.step,
     ...(isCarried
-      ? osImageSteps({ config, name, version, packaged, lists: aboutOf(lists, saved), tools })
+      ? osImageSteps({
+          ...{ config, name, version: composed?.version ?? '', packaged },
+          ...{ lists: aboutOf(lists, saved), tools },
+        })
       : []),
     ...signing.steps,
     ...manifestHooks.steps,
     ...manifestSteps({
-      ...{ config, name, root, tools: system.manager, composed: system.composed },
+      ...{ config, name, root, tools: system.manager, composed },
       ...{ artifacts, images, about: signing.about, hooks: [...own, ...further] },
       ...{ commit: packaged.commit, deployment: packaged.deployment, kernel: packaged.kernel },
     }),

@@ -98,6 +98,7 @@ export function composedPlan(given: Config): (system: ComposedSystem) => Plan {
   const { steps: before, tools } = toolsSteps(config, arch);
   const steps = composedSteps(config, { name, arch }, tools);
   return (system) => {
+    const { images, version, date } = system;
     const nothing = { steps: [], faults: [] };
     return assemble({
       ...{
@@ -111,7 +112,7 @@ export function composedPlan(given: Config): (system: ComposedSystem) => Plan {
         further: [],
         groups: [],
       },
-      ...{ root: COMPOSED_ROOT, composed: system.images, version: system.version },
+      ...{ root: COMPOSED_ROOT, composed: { images, version, date } },
     });
   };
 }

@@ -24,8 +24,8 @@ export interface ManifestRequest {
   /** All hooks, in the order of their stages: what they read is told, and what they wrote for the manifest merged. */
   hooks: Step[];
   tools: { tools?: string };
-  /** Images that the system was made of, where it was not made of packages here. */
-  composed?: readonly ComposedImage[] | undefined;
+  /** Images that the system was made of, where it was not made of packages here, and what it is called. */
+  composed?: { images: readonly ComposedImage[]; version: string; date: string } | undefined;
   /** What says which commit the system is, where it was not made of packages here. */
   commit?: StepInput | undefined;
   /** What says what was deployed, where a commit was. */
@@ -103,7 +103,9 @@ export function manifestSteps(request: ManifestRequest): Step[] {
         images: imageParams(name, request, input),
         sources: sourcesOf(hooks),
         origin,
-        ...(composed && { composed: composed.map(({ name, digest }) => ({ name, digest })) }),
+        ...(composed && {
+          composed: { ...composed, images: composed.images.map(({ name, digest }) => ({ name, digest })) },
+        }),
         fragments: hooks.map(({ id }) => `fragments/${id}`),
       },
       inputs: {

@@ -32,8 +32,14 @@ const params = z.strictObject({
   sources: z.record(z.string(), z.string()),
   /** Whether the system was made of packages or images, or comes from an OSTree commit. */
   origin: z.enum(['packages', 'commit', 'images']),
-  /** The images. */
-  composed: z.array(z.strictObject({ name: z.string(), digest: z.string() })).optional(),
+  /** The images, and what is known of the repository that they were composed in. */
+  composed: z
+    .strictObject({
+      images: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
+      version: z.string(),
+      date: z.string(),
+    })
+    .optional(),
   /** The inputs that hold fragments, in the order in which the hooks ran. */
   fragments: z.array(z.string()),
 });
@@ -49,8 +55,8 @@ interface Origin {
 }
 
 async function origin(context: StepContext<Params>): Promise<Origin> {
-  const { composed = [] } = context.params;
-  if (context.params.origin === 'images') return { packages: [], inputs: { images: composed } };
+  const { composed = {} } = context.params;
+  if (context.params.origin === 'images') return { packages: [], inputs: composed };
   if (context.params.origin === 'commit') {
     const { commit = null, ref = null } = context.facts('commit');
     return { packages: [], inputs: { ostree: { commit, ref } } };
