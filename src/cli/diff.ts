@@ -1,19 +1,13 @@
 /** `osmith diff`: what two builds, releases, images or trees have different. */
 import { writeFile } from 'node:fs/promises';
-import { mkdtemp } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { compareBuilds, readBuild } from '../diff/builds.ts';
 import { compareListings } from '../diff/compare.ts';
 import { listPath } from '../diff/read.ts';
 import { buildReport, htmlReport, textReport, treeReport, type Report } from '../diff/report.ts';
 import { pathMatcher } from '../disk/path-pattern.ts';
-import { defaultStoreDir } from '../env.ts';
 import { OsmithError } from '../errors.ts';
-import { openStore } from '../run/store.ts';
-import { openScratch } from '../run/scratch.ts';
-import { openTools, type OpenTools } from '../vm/sandbox-tools.ts';
-import { diffToolsPlan } from '../plan/tools.ts';
+import { withReadContext } from './diff-tools.ts';
 import { globals, reporterFor } from './globals.ts';
 import { interruption } from './signals.ts';
 import { addVariantOptions, loadVariant } from './variant.ts';
@@ -75,24 +69,15 @@ async function show(
 }
 
 async function compareTrees(command: Command, a: string, b: string, { ignore, content = false }: Flags) {
-  const reporter = reporterFor(globals(command));
-  const scratch = await openScratch(await openStore(defaultStoreDir()), interruption);
-  let tools: Promise<OpenTools> | undefined;
-  const context = {
-    tools: async () => {
-      const config = loadVariant(command);
-      tools ??= openTools(config, diffToolsPlan(config), { emit: reporter.emit, signal: interruption });
-      return (await tools).tools;
+  const { emit } = reporterFor(globals(command));
+  const matches = pathMatcher([...ALWAYS_IGNORED, ...ignore]);
+  const ignored = (path: string) => matches(path.replace(/^\d+:/u, ''));
+  return withReadContext(
+    () => loadVariant(command),
+    emit,
+    async (context) => {
+      const [left, right] = [await listPath(a, context), await listPath(b, context)];
+      return compareListings(left, right, { ignore: ignored, contentOnly: content });
     },
-    scratch: () => mkdtemp(join(scratch.dir, 'diff-')),
-  };
-  try {
-    const matches = pathMatcher([...ALWAYS_IGNORED, ...ignore]);
-    const ignored = (path: string) => matches(path.replace(/^\d+:/u, ''));
-    const [left, right] = [await listPath(a, context), await listPath(b, context)];
-    return compareListings(left, right, { ignore: ignored, contentOnly: content });
-  } finally {
-    await (await tools?.catch(() => undefined))?.close();
-    await scratch.release();
-  }
+  );
 }

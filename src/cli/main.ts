@@ -23,6 +23,7 @@ const COMMANDS = [
   'matrix',
   'schedule',
   'verify',
+  'reproduce',
   'diff',
   'sources',
   'pattern',

@@ -23,7 +23,8 @@ export interface Report {
   tables: Table[];
 }
 
-function setTable(title: string, { added, removed, changed }: SetDifference): Table {
+/** What two sets of named things have different. */
+export function setTable(title: string, { added, removed, changed }: SetDifference): Table {
   const rows: Row[] = [
     ...removed.map(({ name, value }): Row => ({ change: 'removed', name, a: value, b: '' })),
     ...added.map(({ name, value }): Row => ({ change: 'added', name, a: '', b: value })),

@@ -4,12 +4,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { uniqueName } from '../env.ts';
 import { OsmithError, type Where } from '../errors.ts';
+import { takeBlobs } from '../run/recorded.ts';
 import { addBlob, hasBlob, type Store } from '../run/store.ts';
 import type { Blob } from '../steps/types.ts';
 import { readImage } from './image.ts';
 import type { Reference } from './reference.ts';
 import type { ImageSource } from './source.ts';
-import { rememberImage, storedImage, type StoredImage } from './stored.ts';
+import { imageBlobs, rememberImage, storedImage, type StoredImage } from './stored.ts';
 import { manifest, parseDocument, type Descriptor } from './types.ts';
 import { digestOf } from './verify.ts';
 
@@ -19,6 +20,8 @@ export interface Puller {
   /** Looked into first, in order. */
   layouts: readonly ImageSource[];
   registry: ImageSource;
+  /** A store of the same file system that is asked before the registry is. */
+  recorded?: Store | undefined;
   /** Asks the registry although the store has the image. */
   refresh: boolean;
   /** A directory of the store's file system for what is not verified yet. */
@@ -77,6 +80,16 @@ async function takeBills(
   return bills;
 }
 
+/** An image that needs not be fetched: of the store, or as another one recorded it. */
+async function knownImage({ store, recorded, arch }: Puller, name: string): Promise<StoredImage | undefined> {
+  const own = await storedImage(store, name, arch);
+  const other = own ?? (recorded && (await storedImage(recorded, name, arch)));
+  if (own !== undefined || recorded === undefined || other === undefined) return own;
+  await takeBlobs(recorded, store, [...imageBlobs(other), ...(other.bills ?? [])]);
+  await rememberImage(store, name, arch, other);
+  return other;
+}
+
 /** Whether layers are needed, or only what describes the image. */
 type Part = 'all' | 'description';
 
@@ -96,7 +109,7 @@ async function take(
     Promise.all([...new Set(names)].map((name) => rememberImage(store, name, arch, image)));
   const own = source === puller.registry ? [reference.full] : [];
   const root = byDigest(found.descriptor.digest);
-  const known = await storedImage(store, root, arch);
+  const known = await knownImage(puller, root);
   if (known !== undefined) {
     await rememberAs(own, known);
     return { ...known, name: reference.full };
@@ -131,7 +144,7 @@ async function pullPinned(
 ): Promise<StoredImage> {
   const name = `${reference.registry}/${reference.repository}@${digest}`;
   const pinned = { ...reference, full: name, tag: undefined, digest };
-  const known = await storedImage(puller.store, name, puller.arch);
+  const known = await knownImage(puller, name);
   if (known !== undefined) return { ...known, name: reference.full };
   for (const source of [...puller.layouts, puller.registry]) {
     const asked = source === puller.registry ? pinned : reference;
@@ -168,8 +181,7 @@ async function pullOne(
     const image = await take(puller, part, layout, reference, where);
     if (image !== undefined) return image;
   }
-  const { store, arch } = puller;
-  const known = puller.refresh ? undefined : await storedImage(store, reference.full, arch);
+  const known = puller.refresh ? undefined : await knownImage(puller, reference.full);
   const image = known ?? (await take(puller, part, puller.registry, reference, where));
   if (image !== undefined) return { ...image, name: reference.full };
   const looked = [...puller.layouts.map(({ name }) => name), `the registry ${reference.registry}`];

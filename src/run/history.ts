@@ -1,5 +1,5 @@
 /** What went into each step's key in the last build: lets `plan` say why a step will run and how long it may take. */
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plan, Step } from '../plan/types.ts';
 import { fileName, type KeyParts } from './key.ts';
@@ -33,4 +33,17 @@ export async function lastRun(store: Store, plan: Plan, step: Step): Promise<Las
   } catch {
     return undefined; // never built here, or unreadable
   }
+}
+
+/** The keys of all steps that are remembered, by the file name of the step. */
+export async function rememberedKeys(store: Store): Promise<{ file: string; key: string }[]> {
+  const dir = join(store.dir, 'last');
+  const files = await readdir(dir, { recursive: true, withFileTypes: true });
+  const texts = files
+    .filter((file) => file.isFile() && file.name.endsWith('.json'))
+    .map(async ({ parentPath, name }) => ({
+      file: name.slice(0, -'.json'.length),
+      key: (JSON.parse(await readFile(join(parentPath, name), 'utf8')) as LastRun).key,
+    }));
+  return Promise.all(texts);
 }

@@ -10,6 +10,7 @@ import type { Environment, Job } from './context.ts';
 import { executeStep } from './execute.ts';
 import { forgetRun, lastRun, rememberParts } from './history.ts';
 import { keyParts, stepKey } from './key.ts';
+import { takeResult } from './recorded.ts';
 import { cleanStale, lazyScratch } from './scratch.ts';
 import { lookup, type Result, type Store } from './store.ts';
 
@@ -22,6 +23,8 @@ export interface RunOptions {
   again?: (step: Step) => boolean;
   /** Results that are there already, by step id; those of this run are added. */
   results?: Map<string, Result>;
+  /** A store of the same file system that is asked for what steps got from the network, before they ask again. */
+  recorded?: Store;
   /** Directory of the user's credentials. */
   credentials?: string;
   onFailure?: (job: Job, error: OsmithError, environment: Environment) => Promise<void>;
@@ -51,6 +54,14 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<stri
     return { store, scratch: dir, workspace, results, signal, ...(credentials && { credentials }) };
   }
 
+  /** What is there already. */
+  async function known(step: Step, key: string): Promise<Result | undefined> {
+    const found = await lookup(store, key);
+    if ('result' in found) return found.result;
+    const { recorded } = options;
+    return step.network === true && recorded ? takeResult(recorded, store, key) : undefined;
+  }
+
   async function runOne(step: Step): Promise<void> {
     signal.throwIfAborted();
     const parts = keyParts(step, stepCode(step), results, plan.epoch);
@@ -59,12 +70,12 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Map<stri
     const key = stepKey(parts);
     const undone = step.outside === true && (await lastRun(store, plan, step))?.key !== key;
     const again = undone || (options.again?.(step) ?? false);
-    const found = again ? undefined : await lookup(store, key);
-    if (found !== undefined && 'result' in found) {
-      results.set(step.id, found.result);
+    const found = again ? undefined : await known(step, key);
+    if (found !== undefined) {
+      results.set(step.id, found);
       cached += 1;
       emit({ type: 'step-cached', step: step.id, stage: step.stage });
-      await rememberParts(store, plan, step, { parts, key, ms: found.result.ms });
+      await rememberParts(store, plan, step, { parts, key, ms: found.ms });
       return;
     }
     const env = await environment();
