@@ -187,10 +187,28 @@ test.each<[string, string[], () => void, RegExp]>([
   expect(done.all).not.toContain('Compose');
 });
 
-test('a slot that is too small names what is largest', async () => {
-  const done = await edge('build', 'bad-out', ['image.slot_size=16M']);
-  expect(done.exitCode).toBe(1);
-  expect(done.all).toMatch(
+test.each<[string, string[], RegExp]>([
+  [
+    'a slot',
+    ['image.slot_size=16M'],
     /The image for the partition imga is \d+ bytes .* above the limit of 16777216; largest: [\w/.-]+ \d/,
-  );
-}, 300_000);
+  ],
+  [
+    'an EFI system partition',
+    ['image.esp_size=10M'],
+    /What boots the system, for the partition efi, is \d+ bytes .* above the limit of 10485760; largest: initrd \d.* vmlinuz \d/,
+  ],
+  [
+    'a slot of machines in the field',
+    ['image.compression=lz4', 'image.compression_level=1', 'fleet-2024.slot=64M'],
+    /The root file system needs \d+ bytes .*, the slot of 2024 has 67108864 .*; largest: usr\/\S+ \d.*; since the last build: the root file system grew by \d/,
+  ],
+])(
+  '%s that is too small names what is largest',
+  async (_what, set, message) => {
+    const done = await edge('build', 'bad-out', set);
+    expect(done.exitCode).toBe(1);
+    expect(done.all).toMatch(message);
+  },
+  300_000,
+);
