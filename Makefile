@@ -9,7 +9,7 @@ help:
 	@echo 'make image    set up, build the default system into out/, boot it'
 	@echo 'make test     set up, lint, check types, run all tests'
 	@echo 'make setup    install the dependencies and what the host lacks'
-	@echo 'make bench    measure side by side with mmdebstrap (BENCH=--help)'
+	@echo 'make bench    measure side by side with mmdebstrap, and live updates (BENCH=--help)'
 	@echo 'make lint | format | docs | clean'
 
 setup: node_modules/.package-lock.json
@@ -50,6 +50,7 @@ docs: node_modules/.package-lock.json
 bench: setup
 	node bench/run.ts $(BENCH)
 	node bench/compose.ts
+	node bench/live.ts
 
 clean:
 	rm -rf out out.old-*

@@ -35,7 +35,7 @@ export interface Bench {
 }
 
 /** Files of the user's store, so that nothing is downloaded that is there: hard links, or copies. */
-function seed(from: string, to: string): void {
+export function seed(from: string, to: string): void {
   for (const sub of ['blobs/sha256', 'results']) {
     if (!existsSync(join(from, sub))) continue;
     for (const entry of readdirSync(join(from, sub), { recursive: true, withFileTypes: true })) {

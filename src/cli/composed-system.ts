@@ -82,17 +82,16 @@ interface SystemRequest {
 /** Everything that can be wrong in the descriptions is told before anything is built. */
 export async function composedSystem(
   config: Config,
-  { configFor, run, refresh, version }: SystemRequest,
+  { configFor, run, refresh, version: given }: SystemRequest,
 ): Promise<ComposedSystem> {
   const arch = config.attributes['arch']!;
   const knobs = knobsOf(config);
-  const [root, boot] = [
-    await read(config, 'template', knobs),
-    await read(config, 'boot', { ...knobs, modifier: [] }),
-  ];
-  const installer = wantsInstaller(config)
-    ? await read(config, 'installer', { ...knobs, modifier: [] })
-    : undefined;
+  const [root, boot, installer, version] = await Promise.all([
+    read(config, 'template', knobs),
+    read(config, 'boot', { ...knobs, modifier: [] }),
+    wantsInstaller(config) ? read(config, 'installer', { ...knobs, modifier: [] }) : undefined,
+    given ?? versionOf(config),
+  ]);
   const rootComposition = withCmdline(root.composed.composition, config.list('image', 'cmdline'));
   const bootComposition = withCmdline(boot.composed.composition, []);
   const installerComposition = installer && withCmdline(installer.composed.composition, []);
@@ -111,7 +110,7 @@ export async function composedSystem(
   return {
     ...{ root: items, boot: await itemsOf(bootComposition, boot, false) },
     ...{ cmdline: bootComposition.cmdline, images: imagesIn(items) },
-    ...(version ?? (await versionOf(config))),
+    ...version,
     ...(installer &&
       installerComposition && {
         installer: {

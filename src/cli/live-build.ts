@@ -1,35 +1,29 @@
 /** `osmith build --live-update`: changes the images of the last build where they differ from what would be built now. */
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readdir, readFile, realpath } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
 import type { Config } from '../config/index.ts';
 import type { DiskLayout } from '../disk/layout.ts';
 import { defaultStoreDir, now } from '../env.ts';
-import { OsmithError } from '../errors.ts';
-import { holdImage } from '../live/in-use.ts';
-import { updateImage, type LiveBuild, type LiveContext, type LiveResult } from '../live/update.ts';
+import type { LiveBuild } from '../live/inspect.ts';
+import { updateImage, type LiveContext, type LiveResult } from '../live/update.ts';
 import { wantedTree, type Part } from '../live/tree.ts';
 import { LIVE, livePlan, type LivePlan } from '../plan/live.ts';
-import type { Plan } from '../plan/types.ts';
+import { stepsFor } from '../plan/assemble.ts';
+import type { Plan, Step } from '../plan/types.ts';
 import type { Emit } from '../report/events.ts';
 import { count } from '../report/style.ts';
+import { lastRun } from '../run/history.ts';
 import { requireHost } from '../run/host.ts';
 import { runPlan, type RunOptions } from '../run/scheduler.ts';
-import { openScratch } from '../run/scratch.ts';
-import {
-  blobPath,
-  hasBlob,
-  openStore,
-  readResult,
-  writeAtomic,
-  type Result,
-  type Store,
-} from '../run/store.ts';
+import { lazyScratch } from '../run/scratch.ts';
+import { blobPath, hasBlob, openStore, readResult, type Result, type Store } from '../run/store.ts';
 import { checkoutAll } from '../run/trees.ts';
 import type { ListedText } from '../steps/compose-list/run.ts';
 import { sandboxTools } from '../vm/sandbox-tools.ts';
+import type { Tools } from '../vm/tools.ts';
 import { globals, reporterFor } from './globals.ts';
+import { amendManifest, both, hold, imagesIn, type Manifest } from './live-images.ts';
 import { interruption } from './signals.ts';
 import { variantPlan } from './variant-plan.ts';
 import { loadVariant } from './variant.ts';
@@ -44,22 +38,12 @@ export type LockAll = (
   out: string,
 ) => Promise<{ release(): Promise<void> }>;
 
-/** The images of the output directory that can be changed in place. */
-async function imagesIn(out: string, plan: Plan) {
-  const found: { name: string; file: string; format: 'raw' | 'qcow2' }[] = [];
-  for (const { name } of plan.artifacts) {
-    const format = /\.(raw|qcow2)$/.exec(name)?.[1] as 'raw' | 'qcow2' | undefined;
-    const file = join(out, name);
-    if (format === undefined || (await stat(file).catch(() => undefined)) === undefined) continue;
-    found.push({ name, file, format });
-  }
-  return found;
-}
-
-/** The file system that a build of this store made, by its identity, which follows from all that went into it. */
-async function builtRoot(store: Store, uuid: string): Promise<string | undefined> {
+/** The root file system that the last full build of the variant made, if it has this identity; else that of any build. */
+async function builtRoot({ store, plan, rootfs }: Built, uuid: string): Promise<string | undefined> {
+  const last = await lastRun(store, plan, rootfs);
   const dir = join(store.dir, 'results');
-  for (const name of await readdir(dir)) {
+  const first = last === undefined ? [] : [`${last.key}.json`];
+  for (const name of [...first, ...(await readdir(dir))]) {
     const file = join(dir, name);
     if (!(await readFile(file, 'utf8').catch(() => '')).includes(uuid)) continue;
     const result = await readResult(file);
@@ -68,39 +52,6 @@ async function builtRoot(store: Store, uuid: string): Promise<string | undefined
     if (image !== undefined && (await hasBlob(store, image))) return blobPath(store, image.digest);
   }
   return undefined;
-}
-
-const manifestSchema = z.looseObject({
-  variant: z.record(z.string(), z.string()).default({}),
-  artifacts: z.array(z.looseObject({ name: z.string(), size: z.number(), sha256: z.string() })),
-});
-type Manifest = z.infer<typeof manifestSchema>;
-
-async function readManifest(out: string): Promise<Manifest> {
-  const file = join(out, 'manifest.json');
-  try {
-    return manifestSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch (cause) {
-    throw new OsmithError('E_LIVE', `${file} does not say what the images beside it are`, {
-      cause,
-      hint: 'Build without --live-update',
-    });
-  }
-}
-
-/** Throws E_LIVE if the images are those of another variant. */
-function checkVariant(out: string, manifest: Manifest, config: Config): void {
-  const [own, other] = [config.attributes, manifest.variant].map((each) =>
-    Object.entries(each).sort().join(' '),
-  );
-  if (own === other) return;
-  throw new OsmithError(
-    'E_LIVE',
-    `${out} holds another variant: ${Object.values(manifest.variant).join(' ')}`,
-    {
-      hint: 'Name its directory with --out, or build without --live-update',
-    },
-  );
 }
 
 async function partsOf(
@@ -117,38 +68,41 @@ async function partsOf(
   );
 }
 
-/** The manifest no longer says what the image's file is: its size counts for who boots it. */
-async function amendManifest(out: string, manifest: Manifest, changed: string): Promise<void> {
-  for (const artifact of manifest.artifacts) {
-    if (artifact.name === changed) artifact.size = (await stat(join(out, changed))).size;
-  }
-  await writeAtomic(
-    join(out, 'manifest.json'),
-    `${JSON.stringify({ ...manifest, liveUpdate: true }, null, 2)}\n`,
-  );
+interface Built {
+  store: Store;
+  plan: Plan;
+  rootfs: Step;
 }
 
-async function toolsOf(live: LivePlan, results: ReadonlyMap<string, Result>, store: Store, scratch: string) {
-  const { tools } = live.disk;
-  if (tools === undefined) return sandboxTools(store, 'host', scratch);
-  const digests = results.get(tools)!.trees['tree']!.layers.map(({ digest }) => digest);
-  return sandboxTools(store, await checkoutAll(store, scratch, digests, interruption), scratch);
+interface Made {
+  live: LivePlan;
+  results: ReadonlyMap<string, Result>;
+  tools: Promise<Tools>;
 }
 
-/** A lock and what was done meanwhile; the lock is released if that fails. */
-async function both<L extends { release(): Promise<void> }, T>(
-  locking: Promise<L>,
-  work: Promise<T>,
-): Promise<[L, T]> {
-  const [lock, done] = await Promise.allSettled([locking, work]);
-  if (lock.status === 'fulfilled' && done.status === 'fulfilled') return [lock.value, done.value];
-  if (lock.status === 'fulfilled') await lock.value.release();
-  throw lock.status === 'rejected' ? lock.reason : (done as PromiseRejectedResult).reason;
+/** Runs what a live update needs; its tools are made ready meanwhile. */
+async function make(plan: Plan, run: RunOptions, opening: Promise<string>): Promise<Made> {
+  const live = livePlan(plan);
+  const scratch = await opening;
+  const results = new Map<string, Result>();
+  const { tools: id } = live.disk;
+  const first = id === undefined ? [] : stepsFor(live.plan.steps, [id]);
+  await runPlan({ ...live.plan, steps: first }, { ...run, results });
+  const digests = results.get(id ?? '')?.trees['tree']!.layers.map(({ digest }) => digest);
+  const checkedOut = async () =>
+    digests === undefined ? 'host' : checkoutAll(run.store, scratch, digests, interruption);
+  const tools = checkedOut().then((root) => sandboxTools(run.store, root, scratch));
+  tools.catch(() => {}); // told to who waits for it
+  const rest = live.plan.steps.filter((step) => !first.includes(step));
+  await runPlan({ ...live.plan, steps: rest }, { ...run, results });
+  return { live, results, tools };
 }
 
 /** False: there is no image yet. */
 export async function liveBuild(command: Command, options: LiveOptions, lockAll: LockAll): Promise<boolean> {
   const start = now();
+  const out = await realpath(options.out).catch(() => resolve(options.out));
+  if ((await imagesIn(out)).length === 0) return false;
   const config = loadVariant(command);
   await requireHost();
   const store = await openStore(defaultStoreDir());
@@ -156,56 +110,57 @@ export async function liveBuild(command: Command, options: LiveOptions, lockAll:
   const reporter = reporterFor(global);
   const { emit } = reporter;
   const run: RunOptions = { store, workspace: config.workspace, emit, signal: interruption };
+  const scratch = lazyScratch(store, interruption);
   try {
-    const plan = await variantPlan(command, config, run);
-    const live = livePlan(plan);
-    const out = await realpath(options.out).catch(() => resolve(options.out));
-    const images = await imagesIn(out, plan);
-    if (images.length === 0) return false;
-    const manifest = await readManifest(out);
-    checkVariant(out, manifest, config);
-    const [lock, results] = await both(lockAll({ config, store, emit }, out), runPlan(live.plan, run));
+    const holding = hold(out, config, lockAll({ config, store, emit }, out));
+    const dir = scratch.dir();
+    dir.catch(() => {}); // told to who waits for it
+    const making = variantPlan(command, config, run).then(async (plan) => ({
+      ...{ plan, made: await make(plan, run, dir) },
+    }));
+    const [held, { plan, made }] = await both(holding, making);
     try {
-      const blob = (step: string, output: string) =>
-        blobPath(store, results.get(step)!.files[output]!.digest);
-      const scratch = await openScratch(store, interruption);
-      try {
-        const tools = toolsOf(live, results, store, scratch.dir);
-        tools.catch(() => {}); // told to who waits for it
-        const tree = wantedTree(await partsOf(live, results, store));
-        const build: LiveBuild = {
-          ...{ variant: plan.variant ?? plan.name, tree },
-          builtRoot: (uuid) => builtRoot(store, uuid),
-          builtConfig: manifest.artifacts.find(({ name }) => name.endsWith('.config.img'))?.sha256,
-          frameDigest: results.get(LIVE.frame)!.files['raw']!.digest,
-          ...{ frame: blob(LIVE.frame, 'raw'), config: blob(LIVE.config, 'image') },
-          layout: live.disk.params['layout'] as unknown as DiskLayout,
-          slot: live.disk.params['slot'] as string,
-        };
-        const context: LiveContext = {
-          ...{ store, scratch: scratch.dir, signal: interruption },
-          tools,
-        };
-        // Nothing is changed if one of them is in use.
-        for (const { file } of images) await (await holdImage(file)).release();
-        const done: LiveResult[] = [];
-        for (const image of images) {
-          const result = await updateImage(image, build, context);
-          if (result.changed) await amendManifest(out, manifest, image.name);
-          done.push(result);
-        }
-        reporter.close();
-        print(done, now() - start, global.json);
-      } finally {
-        await scratch.release();
+      if (held.images.length === 0) return false;
+      const build = await buildOf(plan, made, held.manifest, store);
+      const context: LiveContext = {
+        ...{ store, scratch: await dir, signal: interruption, tools: made.tools },
+      };
+      const done: LiveResult[] = [];
+      for (const image of held.images) {
+        const result = await updateImage(image, build, context);
+        if (result.changed) await amendManifest(out, held.manifest, basename(image.file));
+        done.push(result);
       }
+      reporter.close();
+      print(done, now() - start, global.json);
     } finally {
-      await lock.release();
+      await held.release();
     }
     return true;
   } finally {
     reporter.close();
+    await scratch.release();
   }
+}
+
+/** What the images are to become. */
+async function buildOf(
+  plan: Plan,
+  { live, results }: Made,
+  manifest: Manifest,
+  store: Store,
+): Promise<LiveBuild> {
+  const blob = (step: string, output: string) => blobPath(store, results.get(step)!.files[output]!.digest);
+  return {
+    variant: plan.variant ?? plan.name,
+    tree: wantedTree(await partsOf(live, results, store)),
+    builtRoot: (uuid) => builtRoot({ store, plan, rootfs: live.rootfs }, uuid),
+    builtConfig: manifest.artifacts.find(({ name }) => name.endsWith('.config.img'))?.sha256,
+    frameDigest: results.get(LIVE.frame)!.files['raw']!.digest,
+    ...{ frame: blob(LIVE.frame, 'raw'), config: blob(LIVE.config, 'image') },
+    layout: live.disk.params['layout'] as unknown as DiskLayout,
+    slot: live.disk.params['slot'] as string,
+  };
 }
 
 function print(done: readonly LiveResult[], ms: number, json: boolean): void {

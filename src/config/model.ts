@@ -73,9 +73,10 @@ export function pour(
 ): void {
   for (const [section, { options }] of ini.sections) {
     sectionOf(table, section);
+    const own = lists(section);
     const all = new Map<string, IniOption>([...ini.defaults, ...options]);
     for (const [written, { value, line }] of all) {
-      const option = partName(written, layer.namespace, lists(section));
+      const option = partName(written, layer.namespace, own);
       define(table, section, option, {
         value,
         written,

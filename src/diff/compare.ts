@@ -29,9 +29,7 @@ function aspects(a: FileFacts, b: FileFacts, contentOnly: boolean): Aspect[] {
 }
 
 export function compareListings(a: Listing, b: Listing, options: CompareOptions): TreeComparison {
-  const paths = [...new Set([...a.keys(), ...b.keys()])]
-    .filter((path) => !options.ignore(path))
-    .sort(bytewise);
+  const paths = [...new Set([...a.keys(), ...b.keys()])].filter((path) => !options.ignore(path));
   const result: TreeComparison = { differences: [], neutralised: [], same: 0 };
   for (const path of paths) {
     const [left, right] = [a.get(path), b.get(path)];
@@ -40,6 +38,9 @@ export function compareListings(a: Listing, b: Listing, options: CompareOptions)
     else if (left!.digest !== right!.digest) result.neutralised.push(path);
     else result.same += 1;
   }
+  // Most trees differ in little: what is the same need not be sorted.
+  result.differences.sort((left, right) => bytewise(left.path, right.path));
+  result.neutralised.sort(bytewise);
   return result;
 }
 

@@ -8,21 +8,13 @@ import { Writer } from '../compose/write.ts';
 import { blobPath, type Store } from '../run/store.ts';
 import type { WantedTree } from './tree.ts';
 
-export interface Contents {
-  /** In which file the content of a path is. */
-  file: (path: string) => string;
-  /** Files of the store among them. */
-  blobs: string[];
-}
-
-/** `paths`: those whose contents are needed. */
+/** `paths`: those whose contents are needed. In which file each is. */
 export async function writeContents(
   paths: readonly string[],
   { sources, listing }: WantedTree,
   { store, dir, signal }: { store: Store; dir: string; signal: AbortSignal },
-): Promise<Contents> {
+): Promise<(path: string) => string> {
   const files = new Map<string, string>();
-  const blobs: string[] = [];
   const fromItems = new Map<Item, Map<string, string>>();
   for (const path of paths) {
     const digest = listing.get(path)!.digest!;
@@ -34,11 +26,10 @@ export async function writeContents(
       const wanted = fromItems.get(source.item) ?? new Map<string, string>();
       fromItems.set(source.item, wanted.set(source.path, file));
     }
-    if ('blob' in source) blobs.push(blobPath(store, source.blob));
     files.set(digest, 'blob' in source ? blobPath(store, source.blob) : file);
   }
   for (const [item, wanted] of fromItems) await extract(item, wanted, store, signal);
-  return { file: (path) => files.get(listing.get(path)!.digest!)!, blobs };
+  return (path) => files.get(listing.get(path)!.digest!)!;
 }
 
 /** Walks through an image again, for a few of its files. */

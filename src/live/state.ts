@@ -11,12 +11,12 @@ import { writeAtomic, type Store } from '../run/store.ts';
 export interface LiveState {
   /** Attributes of what was built. */
   variant: string;
-  /** Digests of trees that it may have: two while it is being changed. */
+  /** Digests of trees that it may have, the newest last: an image is of this store if it has one of them. */
   trees: string[];
   /** Digests of configuration volumes that builds gave it. */
   configs: string[];
-  /** The state of an image's file after its update, and what was read from it then. */
-  note?: string;
+  /** The states of files after their update, and what was read from them then. */
+  notes?: string[];
   /** Digest of the disk whose boot files it has. */
   frame?: string;
   tree?: [string, FileFacts][];
@@ -44,13 +44,9 @@ export async function noteOf(file: string): Promise<string> {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
-function bytewise(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
 export function treeDigest(listing: Listing): string {
   const hash = createHash('sha256');
-  for (const name of [...listing.keys()].sort(bytewise)) {
+  for (const name of [...listing.keys()].sort()) {
     const { type, mode, owner, size, digest, detail, attributes, names } = listing.get(name)!;
     hash.update(
       JSON.stringify([

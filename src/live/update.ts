@@ -3,41 +3,23 @@
  * has been read again and found equal: an update that is refused or killed leaves the image as it was.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { compareListings } from '../diff/compare.ts';
-import { readPartitions } from '../diff/partitions.ts';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { runQuiet } from '../diff/tools.ts';
-import type { Difference, Listing } from '../diff/types.ts';
-import type { DiskLayout } from '../disk/layout.ts';
+import type { Partition } from '../diff/partitions.ts';
+import type { Listing } from '../diff/types.ts';
 import { RECORD_SIZE } from '../disk/gpt-slots.ts';
 import { uniqueName } from '../env.ts';
-import { OsmithError } from '../errors.ts';
 import type { Store } from '../run/store.ts';
 import type { Tools } from '../vm/tools.ts';
-import { writeContents } from './contents.ts';
-import { deltaOf, script, type Delta } from './delta.ts';
-import { bootRegions, checkTable, copyRegion, regionDigest, sameRegion } from './disk.ts';
+import { openDebugfs } from './debugfs.ts';
+import { copyRegion, sameRegion } from './disk.ts';
 import { Ext4 } from './ext4.ts';
-import { checkNoMachine, holdImage } from './in-use.ts';
-import { noteOf, readState, treeDigest, writeState, type LiveState } from './state.ts';
-import type { WantedTree } from './tree.ts';
-
-export interface LiveBuild {
-  variant: string;
-  tree: WantedTree;
-  /** Files of the disk without its contents, and of the configuration volume. */
-  frame: string;
-  frameDigest: string;
-  config: string;
-  layout: DiskLayout;
-  /** Name of the slot's partition in the layout. */
-  slot: string;
-  /** The file system that a build made, by its UUID; undefined if the store does not have it any more. */
-  builtRoot: (uuid: string) => Promise<string | undefined>;
-  /** Digest of the configuration volume that the last full build made. */
-  builtConfig: string | undefined;
-}
+import type { HeldImage } from './held.ts';
+import { checkNoMachine } from './in-use.ts';
+import { inspect, readTables, type Found, type LiveBuild } from './inspect.ts';
+import { differencesOf, patchRoot, refuse, summary } from './root.ts';
+import { noteOf, treeDigest, writeState } from './state.ts';
 
 export interface LiveContext {
   store: Store;
@@ -56,238 +38,123 @@ export interface LiveResult {
   kept: string[];
 }
 
-const FULL = 'Build without --live-update';
-
-function refuse(message: string, hint = FULL): OsmithError {
-  return new OsmithError('E_LIVE', message, { hint });
-}
-
-function summary(differences: readonly Difference[]): string {
-  const names = differences
-    .slice(0, 3)
-    .map(({ path, change, what }) => `/${path} (${[change, ...what].join(' ')})`);
-  return `${names.join(', ')}${differences.length > 3 ? ` and ${differences.length - 3} more` : ''}`;
-}
-
-function differencesOf(a: Listing, b: Listing): Difference[] {
-  return compareListings(a, b, { ignore: () => false, contentOnly: false }).differences;
-}
-
-/** Removes copies that killed updates left. */
-async function mend(file: string): Promise<void> {
-  const prefix = `.${basename(file)}.live-`;
-  const left = (await readdir(dirname(file))).filter((name) => name.startsWith(prefix));
-  for (const name of left) await rm(join(dirname(file), name), { force: true });
-}
-
-async function copyImage(file: string, format: string, to: string, context: LiveContext): Promise<void> {
-  if (format === 'raw') {
-    const { execa } = await import('execa');
-    await execa('cp', ['--reflink=auto', '--sparse=auto', '--', file, to], { cancelSignal: context.signal });
-    return;
-  }
-  const argv = ['qemu-img', 'convert', '-f', format, '-O', 'raw', file, to];
-  await writeFile(to, '');
-  await runQuiet(await context.tools, argv, { read: [file], write: [to] });
-}
-
-/** What an image is known to hold, or the error that says that nothing is known of it. */
-async function knownTree(
-  image: string,
-  { uuid, actual, state }: { uuid: string; actual: Listing; state: LiveState | undefined },
-  { variant, builtRoot, builtConfig }: LiveBuild,
-): Promise<LiveState> {
-  if (state !== undefined && state.variant !== variant)
-    throw refuse(`${image} is of another variant: ${state.variant}`);
-  if (state?.trees.includes(treeDigest(actual)) === true) return state;
-  if (state !== undefined) {
-    throw refuse(`${image} is not as the last live update left it: its root file system was written to`);
-  }
-  const file = await builtRoot(uuid);
-  if (file === undefined) throw refuse(`${image} is not known here: the store has no build that made it`);
-  await using built = await open(file);
-  const differences = differencesOf(new Ext4(built.fd, 0).list(), actual);
-  if (differences.length > 0) throw refuse(`${image} is not as it was built: ${summary(differences)}`);
-  return { variant, trees: [treeDigest(actual)], configs: builtConfig === undefined ? [] : [builtConfig] };
-}
-
-/** Bytes that files need, of those that are made. */
-function blocksOf(paths: readonly string[], listing: Listing, blockSize: number): number {
-  return paths.reduce((sum, path) => sum + Math.ceil((listing.get(path)!.size ?? 1) / blockSize), 0);
-}
-
-async function patchRoot(
-  image: string,
-  at: number,
-  delta: Delta,
-  from: Listing,
-  build: LiveBuild,
-  context: LiveContext,
-  copied: Promise<void>,
-): Promise<void> {
-  const { listing, times } = build.tree;
-  const dir = join(context.scratch, uniqueName());
-  await mkdir(dir);
-  const files = delta.made.filter((path) => listing.get(path)!.type === 'file');
-  const contents = await writeContents(files, build.tree, { ...context, dir });
-  const { commands, values } = script(delta, {
-    ...{ from, to: listing, content: contents.file, values: dir },
-    time: (path) => times.get(path) ?? 0,
-  });
-  for (const [file, value] of values) await writeFile(file, value);
-  const commandFile = join(dir, 'commands');
-  await writeFile(commandFile, commands);
-  await copied;
-  const { stderr } = await runQuiet(
-    await context.tools,
-    ['debugfs', '-w', '-f', commandFile, `${image}?offset=${at}`],
-    { read: [dir, ...contents.blobs], write: [image] },
-  );
-  const complaint = stderr.split('\n').find((line) => line !== '' && !/^debugfs \d/u.test(line));
-  await rm(dir, { recursive: true, force: true });
-  if (complaint === undefined) return;
-  if (/no (?:free )?space|Could not allocate/i.test(complaint)) throw noRoom(image);
-  throw refuse(`The root file system cannot be changed: ${complaint}`);
-}
-
-function noRoom(file: string): OsmithError {
-  return refuse(
-    `The root file system of ${basename(file)} has no room for what changed`,
-    `${FULL}; image.headroom = 256M leaves room for the next changes`,
-  );
-}
-
 /** Updates one image. Throws E_LIVE; the image is then as it was. */
 export async function updateImage(
-  { file, format }: { file: string; format: 'raw' | 'qcow2' },
+  image: HeldImage,
   build: LiveBuild,
   context: LiveContext,
 ): Promise<LiveResult> {
-  await mend(file);
-  const lock = await holdImage(file);
-  const copy = join(dirname(file), `.${basename(file)}.live-${uniqueName()}`);
-  const packed = `${copy}.${format}`;
+  const { file, format, copy } = image;
+  if (image.copied !== undefined) return updateDisk(image, file, image.copied, build, context);
+  await runQuiet(await context.tools, ['qemu-img', 'convert', '-f', format, '-O', 'raw', file, copy], {
+    ...{ read: [file], write: [copy] },
+  });
+  return updateDisk(image, copy, Promise.resolve(), build, context);
+}
+
+/** `disk`: the image as a raw disk. `copied`: when the copy is whole. */
+async function updateDisk(
+  image: HeldImage,
+  disk: string,
+  copied: Promise<void>,
+  build: LiveBuild,
+  context: LiveContext,
+): Promise<LiveResult> {
+  const { file, copy, noted } = image;
+  const { store, signal } = context;
+  await using frame = await open(build.frame);
+  await using config = await open(build.config);
+  await using raw = await open(disk);
+  const files = { file, frame, config, disk: raw };
+  const tables = await readTables(files, build);
+  const { root } = tables.places;
+  const dir = join(context.scratch, uniqueName());
+  await mkdir(dir);
+  const opening = context.tools.then((tools) =>
+    openDebugfs(tools, { image: copy, at: root.start, read: [dir, join(store.dir, 'blobs')] }),
+  );
+  opening.catch(() => {}); // told to who waits for it
   try {
-    // Raw disks are only copied if there is something to do.
-    if (format !== 'raw') await copyImage(file, format, copy, context);
-    return await updateRaw(file, format === 'raw' ? file : copy, copy, packed, build, context);
+    const found = await inspect(files, tables, build, { store, noted });
+    const { delta, from, stale, kept } = found;
+    const paths = new Set([...delta.removed, ...delta.made, ...delta.changed]).size;
+    if (paths === 0 && stale.length === 0) return { file, paths, kept, changed: false };
+    if (paths > 0) {
+      const patch = { file, delta, from, tree: build.tree, dir };
+      await patchRoot(patch, opening, { store, signal, ready: copied });
+    }
+    await copied;
+    const after = finish(copy, root, found, build.tree.listing);
+    await replace(image, found, after, build, context);
+    return { file, paths, kept, changed: true };
   } finally {
-    await lock.release();
-    for (const each of [copy, packed]) await rm(each, { force: true });
+    (await opening.catch(() => undefined))?.close();
+    await rm(dir, { recursive: true, force: true });
   }
 }
 
-async function updateRaw(
-  file: string,
-  raw: string,
-  copy: string,
-  packed: string,
-  build: LiveBuild,
-  context: LiveContext,
-): Promise<LiveResult> {
-  const { store } = context;
-  const { listing } = build.tree;
-  const numberOf = (name: string) => build.layout.partitions.find((each) => each.name === name)!.number!;
-  const slot = numberOf(build.slot);
-  await using frameFile = await open(build.frame);
-  await using configFile = await open(build.config);
-  await using image = await open(raw);
-  const frame = await readPartitions(frameFile);
-  const { own, added } = checkTable(file, { image: await readPartitions(image), frame, slot });
-  const root = own.get(slot)!;
-  const before = new Ext4(image.fd, root.start);
-  const { uuid, needsRecovery, freeBlocks, blockSize, size } = before.about;
-  if (needsRecovery)
-    throw refuse(`${file} holds a root file system that was not unmounted: its machine wrote to it`);
-  const state = await readState(store, uuid);
-  const seen = state?.note !== undefined && state.note === (await noteOf(file)) ? state.tree : undefined;
-  const from: Listing = seen === undefined ? before.list() : new Map(seen);
-  const known = await knownTree(file, { uuid, actual: from, state }, build);
-  const delta = deltaOf(from, listing);
-  const paths = new Set([...delta.removed, ...delta.made, ...delta.changed]).size;
-  const isFile = (each: Listing) => (path: string) => each.get(path)?.type === 'file';
-  const need = blocksOf(delta.made.filter(isFile(listing)), listing, blockSize);
-  const freed = blocksOf(delta.removed.filter(isFile(from)), from, blockSize);
-  if (need > freeBlocks + freed) throw noRoom(file);
-
-  const confPart = own.get(
-    build.layout.partitions.find(({ name, contents }) => contents === 'image' && name !== build.slot)!
-      .number!,
-  )!;
-  const newConfig = regionDigest(configFile.fd, 0, confPart.size);
-  const oldConfig = regionDigest(image.fd, confPart.start, confPart.size);
-  const ownConfig = known.configs.includes(oldConfig) || oldConfig === newConfig;
-  const kept = added.map(({ number, about }) => `${number} ${/name "(.*)"/.exec(about)?.[1] ?? ''}`.trim());
-  if (!ownConfig) kept.push(`${confPart.number} CONFIG, which the machine or somebody else wrote to`);
-  const esps = build.layout.partitions
-    .filter(({ contents }) => contents === 'esp')
-    .map(({ number }) => own.get(number!)!);
-  const regions: [from: number, atFrom: number, at: number, length: number][] = [
-    ...bootRegions(frame).map(([at, length]): [number, number, number, number] => [
-      frameFile.fd,
-      at,
-      at,
-      length,
-    ]),
-    ...esps.map(({ start, size }): [number, number, number, number] => [frameFile.fd, start, start, size]),
-    ...(ownConfig
-      ? [[configFile.fd, 0, confPart.start, confPart.size] as [number, number, number, number]]
-      : []),
-  ];
-  const isStale = ([fd, at, to, length]: (typeof regions)[number]) =>
-    !sameRegion(fd, at, image.fd, to, length);
-  // What an update wrote is compared in the end.
-  const written = seen !== undefined && state?.frame === build.frameDigest && oldConfig === newConfig;
-  const stale = written ? [] : regions.filter(isStale);
-  const result = { file, paths, kept };
-  if (paths === 0 && stale.length === 0) return { ...result, changed: false };
-
-  const noted = await noteOf(file);
-  const copied = raw === copy ? Promise.resolve() : copyImage(raw, 'raw', copy, context);
-  if (paths > 0) await patchRoot(copy, root.start, delta, from, build, context, copied);
-  await copied;
+/** What is beside the root file system; then all is read again. What the latter holds. Throws E_LIVE if it is wrong. */
+function finish(copy: string, root: Partition, { regions, stale, size }: Found, wanted: Listing): Listing {
   const fd = openSync(copy, 'r+');
-  let after: Listing;
   try {
-    for (const [from, at, to, length] of stale) copyRegion(from, at, fd, to, length);
+    for (const region of stale) copyRegion(region, fd);
     // The record tells of the image that a full build wrote.
     if (size + RECORD_SIZE <= root.size)
       writeSync(fd, Buffer.alloc(RECORD_SIZE), 0, RECORD_SIZE, root.start + root.size - RECORD_SIZE);
-    after = new Ext4(fd, root.start).list();
-    const wrong = regions.filter(([from, at, to, length]) => !sameRegion(from, at, fd, to, length));
-    const differences = differencesOf(listing, after);
-    if (differences.length > 0 || wrong.length > 0) {
+    const after = new Ext4(fd, root.start).list();
+    const differences = differencesOf(wanted, after);
+    if (differences.length > 0 || !regions.every((region) => sameRegion(region, fd)))
       throw refuse(`The updated image is not what a full build makes: ${summary(differences)}`);
-    }
+    return after;
   } finally {
     closeSync(fd);
   }
-  const target = file.endsWith('.qcow2') && raw === copy ? packed : copy;
-  if (target === packed) {
-    await writeFile(packed, '');
-    await runQuiet(await context.tools, ['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', copy, packed], {
-      ...{ read: [copy], write: [packed] },
-    });
-    await runQuiet(await context.tools, ['qemu-img', 'compare', '-f', 'raw', '-F', 'qcow2', copy, packed], {
-      read: [copy, packed],
-    });
-  }
-  const tree = treeDigest(listing);
-  const configs = [...new Set([...known.configs, newConfig])].slice(-8);
-  await writeState(store, uuid, { ...known, trees: [...new Set([...known.trees, tree])], configs });
-  await checkNoMachine(file);
-  if ((await noteOf(file)) !== noted)
-    throw refuse(`${file} was written to meanwhile`, 'Run the command again');
-  await rename(target, file);
-  await writeState(store, uuid, {
-    ...{
+}
+
+/** The copy in the image's format. */
+async function packed({ copy, format }: HeldImage, tools: Promise<Tools>): Promise<string> {
+  if (format === 'raw') return copy;
+  const file = `${copy}.${format}`;
+  await writeFile(file, '');
+  const run = async (argv: string[], write: string[]) =>
+    runQuiet(await tools, ['qemu-img', ...argv, copy, file], { read: [copy], write });
+  await run(['convert', '-f', 'raw', '-O', format], [file]);
+  await run(['compare', '-f', 'raw', '-F', format], [file]);
+  return file;
+}
+
+/** The last of them, each once. */
+function newest(values: readonly string[]): string[] {
+  return [...new Set(values.toReversed())].slice(0, 8).reverse();
+}
+
+/** The copy takes the image's place: what the store knows of it holds before and after. */
+async function replace(
+  image: HeldImage,
+  { uuid, known, config }: Found,
+  after: Listing,
+  build: LiveBuild,
+  { store, tools }: LiveContext,
+): Promise<void> {
+  const { file, noted } = image;
+  const target = await packed(image, tools);
+  try {
+    const tree = treeDigest(build.tree.listing);
+    const state = {
       variant: build.variant,
-      trees: [tree],
-      configs,
-      frame: build.frameDigest,
-      note: await noteOf(file),
-      tree: [...after],
-    },
-  });
-  return { ...result, changed: true };
+      configs: newest([...known.configs, config]),
+      trees: newest([...known.trees, tree]),
+    };
+    await writeState(store, uuid, state);
+    await checkNoMachine(file);
+    if ((await noteOf(file)) !== noted)
+      throw refuse(`${file} was written to meanwhile`, 'Run the command again');
+    await rename(target, file);
+    // A build makes the disk in several formats.
+    const others = known.trees.at(-1) === tree && known.frame === build.frameDigest ? known.notes : undefined;
+    const notes = [...(others ?? []), await noteOf(file)];
+    await writeState(store, uuid, { ...state, notes, frame: build.frameDigest, tree: [...after] });
+  } finally {
+    await rm(target, { force: true });
+  }
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { OsmithError, type Where } from '../errors.ts';
 import { matchPackages, placeOf, type AnyPackage, type Family } from './family.ts';
-import { goVersion } from './git.ts';
+import { goVersion, type Commit } from './git.ts';
 import type { Package } from './package.ts';
 
 const COMPUTED = '@lkt:';
@@ -72,8 +72,7 @@ async function fileLines(file: string): Promise<Line[]> {
 }
 
 /** Where a repository's address is not given, what is known of it: nothing. */
-async function implicit(pkg: Package): Promise<[string, string][]> {
-  const { commit } = pkg;
+async function implicit(pkg: Package, commit: Commit | undefined): Promise<[string, string][]> {
   return [
     ['SOURCE', pkg.build.gitrepo],
     ['REVISION', pkg.dirty ? '' : (commit?.hash ?? '')],
@@ -87,7 +86,7 @@ async function implicit(pkg: Package): Promise<[string, string][]> {
  * What makes a kernel or any other build that asks for it the same again: time and names that do not come from the
  * machine. A package that is not as it was committed has the same names, and the time of its last commit.
  */
-export function reproducible({ commit }: Package): { epoch: number; values: [string, string][] } {
+function reproducible(commit: Commit | undefined): { epoch: number; values: [string, string][] } {
   const epoch = commit?.time ?? 0;
   const date = new Date(epoch * 1000).toISOString();
   return {
@@ -107,6 +106,8 @@ export interface Arguments {
   /** Packages that computed arguments name. */
   from: AnyPackage[];
   epoch: number;
+  /** The last that changed the package. */
+  commit: Commit | undefined;
 }
 
 /** All build arguments. Later ones win: implicit, the package's own, those of files. */
@@ -120,11 +121,13 @@ export async function buildArguments(
   const further = await Promise.all(files.map(fileLines));
   const lines = [...own, ...further.flat()];
   const resolved = (await Promise.all(lines.map((line) => resolveLine(line, family)))).flat();
-  const { epoch, values } = reproducible(pkg);
+  const commit = await pkg.lastCommit();
+  const { epoch, values } = reproducible(commit);
   const given = resolved.map(({ name, value }): [string, string] => [name, value]);
   return {
-    values: new Map([...(await implicit(pkg)), ...values, ...given]),
+    values: new Map([...(await implicit(pkg, commit)), ...values, ...given]),
     from: [...new Set(resolved.flatMap(({ from }) => from ?? []))].filter((each) => each.dir !== pkg.dir),
     epoch,
+    commit,
   };
 }

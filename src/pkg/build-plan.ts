@@ -13,6 +13,7 @@ import { debianPrefix, debianSteps } from './debian-plan.ts';
 import { argWords, type Dockerfile } from './dockerfile.ts';
 import { isOfDebian, type AnyPackage } from './family.ts';
 import { builtFor, type DebianNode, type Graph, type Need, type Node } from './graph.ts';
+import type { Commit } from './git.ts';
 import type { Package } from './package.ts';
 
 /** The step that makes the image: its output and its fact are `image`. */
@@ -31,7 +32,7 @@ function compactJson(value: object): string {
 }
 
 /** Labels of an image; what is not known is not said. */
-function labels({ build, commit, dirty }: Package): Record<string, string> {
+function labels({ build, dirty }: Package, commit: Commit | undefined): Record<string, string> {
   const config = build.config === undefined ? '' : compactJson(build.config);
   const all = {
     'org.opencontainers.image.source': build.gitrepo,
@@ -104,7 +105,14 @@ function step(node: Node, images: Images, host: string, tools: Tools): Step {
     ...{ id: buildStep(pkg, arch), kind: 'pkg-build', stage: 'pkg', ...tools, inputs },
     ...(pkg.build.network && { network: true }),
     params: {
-      ...{ reference: pkg.canonical, arch, epoch: args.epoch, bases: given, extra, labels: labels(pkg) },
+      ...{
+        reference: pkg.canonical,
+        arch,
+        epoch: args.epoch,
+        bases: given,
+        extra,
+        labels: labels(pkg, args.commit),
+      },
       dockerfile: renameBases(dockerfile, bases, names),
       args: Object.fromEntries([...bases.arguments, ...declared(dockerfile, args.values)]),
       archives: archives(pkg, bases.images.length),

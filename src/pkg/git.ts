@@ -82,8 +82,8 @@ export async function isDirty(dir: string): Promise<boolean> {
   const names = async (...args: string[]) => (await ask(place.dir, [...args])).stdout.split('\0');
   const below = (name: string) => name !== '' && (place.name === '' || name.startsWith(`${place.name}/`));
   const changed = ['diff', '--no-ext-diff', '--no-renames', '--relative', '--name-only', '-z', 'HEAD', '--'];
-  if ((await names(...changed)).some(below)) return true;
-  return (await names('ls-files', '--exclude-standard', '--others', '-z')).some(below);
+  const others = ['ls-files', '--exclude-standard', '--others', '-z'];
+  return (await Promise.all([names(...changed), names(...others)])).flat().some(below);
 }
 
 /** Files below a directory that are tracked, then those that are there without: in git's order and spelling. */

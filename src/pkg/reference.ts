@@ -44,8 +44,8 @@ export interface ImageName {
   reference: string;
   /** The same with its registry. */
   canonical: string;
-  /** The last commit that changed it; none outside of git. */
-  commit: Commit | undefined;
+  /** The last commit that changed it; none outside of git. Asked when it is needed: git takes its time for each package. */
+  lastCommit: () => Promise<Commit | undefined>;
 }
 
 /** The directory of a package, without symbolic links. Throws E_PKG. */
@@ -87,22 +87,26 @@ async function cleanHash(dirs: readonly string[], commit: string): Promise<strin
 async function packageHash(source: NameSource, options: NameOptions) {
   const { dir } = source;
   const { hash, hashCommit: commit = 'HEAD', forceDirty = false } = options;
-  if (!(await isWorkTree(dir))) return { hash: hash ?? '', dirty: false, commit: undefined };
+  if (!(await isWorkTree(dir)))
+    return { hash: hash ?? '', dirty: false, lastCommit: () => Promise.resolve(undefined) };
   const dirs = await hashedDirs(source, options.hashPath);
-  if ((await commitHash(dir, commit)) === undefined) {
+  const [known, changed] = await Promise.all([
+    commitHash(dir, commit),
+    commit === 'HEAD' && isDirty(dirs[0]!),
+  ]);
+  if (known === undefined) {
     throw new OsmithError('E_PKG', `There is no commit ${commit} in the repository of ${dir}`, {
       hint: 'Commit something first, or name another commit with --hash-commit',
     });
   }
-  const changed = commit === 'HEAD' && (await isDirty(dirs[0]!));
   const dirty = forceDirty || changed;
-  const last = await lastCommit(dirs, commit);
-  if (hash !== undefined) return { hash, dirty, commit: last };
+  const last = () => lastCommit(dirs, commit);
+  if (hash !== undefined) return { hash, dirty, lastCommit: last };
   const clean = await cleanHash(dirs, commit);
   return {
     hash: dirty ? `${clean}-dirty-${(await contentHash(dir)).slice(0, 7)}` : clean,
     dirty,
-    commit: last,
+    lastCommit: last,
   };
 }
 
@@ -125,9 +129,9 @@ export function organisation(given: string, { org, dev = false }: NameOptions): 
 /** Throws E_PKG. */
 export async function nameImage(source: NameSource, options: NameOptions): Promise<ImageName> {
   const given = options.dev ? { ...options, hash: options.hash ?? 'dev' } : options;
-  const { hash, dirty, commit } = await packageHash(source, given);
+  const { hash, ...state } = await packageHash(source, given);
   const org = organisation(source.org, options);
   const tag = makeTag(options.tag ?? source.tag, hash, source.tagWhere);
   const reference = `${org}/${source.image}:${tag}`;
-  return { org, hash, dirty, reference, canonical: expandReference(reference), commit };
+  return { org, hash, ...state, reference, canonical: expandReference(reference) };
 }

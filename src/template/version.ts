@@ -38,9 +38,12 @@ export async function computeVersion(
   dir: string,
   { dev, platform, kernel, now }: VersionOptions,
 ): Promise<string> {
-  const branch = (await words(dir, ['rev-parse', '--abbrev-ref', 'HEAD'])).replaceAll('/', '_');
-  const commit = await words(dir, ['describe', '--match', '$^', '--abbrev=8', '--always', '--dirty']);
-  const tag = await words(dir, ['describe', '--always', '--tags']);
+  const [head, commit, tag] = await Promise.all([
+    words(dir, ['rev-parse', '--abbrev-ref', 'HEAD']),
+    words(dir, ['describe', '--match', '$^', '--abbrev=8', '--always', '--dirty']),
+    words(dir, ['describe', '--always', '--tags']),
+  ]);
+  const branch = head.replaceAll('/', '_');
   const parts = [
     RELEASE.test(tag)
       ? tag

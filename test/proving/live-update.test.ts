@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -56,6 +56,13 @@ function rootOf(image: string): string {
   run('dd', `if=${image}`, `of=${file}`, 'bs=1M', `skip=${IMGA / (1 << 20)}`, 'count=512', 'status=none');
   run('e2fsck', '-fn', file);
   return file;
+}
+
+/** The same of an image in the output directory, in whichever format. */
+function rawRoot(image: string): string {
+  if (image === RAW) return rootOf(`live/${RAW}`);
+  run('qemu-img', 'convert', '-O', 'raw', `live/${image}`, 'converted');
+  return rootOf('converted');
 }
 
 function debugfs(file: string, command: string): string {
@@ -114,33 +121,73 @@ test('new, changed, removed, another mode and type: as a build makes them', asyn
   expect(debugfs(own, 'ls -p /etc')).not.toContain('removed');
   const compared = await osmith(['diff', join(dir, own), join(dir, wanted)]);
   expect(compared.exitCode, compared.all).toBe(0);
-  run('qemu-img', 'convert', '-O', 'raw', `live/${QCOW2}`, 'converted');
-  run('cmp', rootOf('converted'), own);
+  run('cmp', rawRoot(QCOW2), own);
   // All before the root file system: table, boot loaders, configuration.
   run('cmp', '-n', String(IMGA), `live/${RAW}`, `full/${RAW}`);
   const again = await live();
-  expect(again.all).toContain(`${RAW}: unchanged`);
+  for (const image of IMAGES) expect(again.all).toContain(`${image}: unchanged`);
 });
 
+/** Kills a live update, with all that it started, some time after it began to copy the image. */
+async function killed(ms: number): Promise<void> {
+  const child = spawn(join(REPO, 'osmith'), argv('live', '--live-update'), {
+    detached: true,
+    stdio: 'ignore',
+  });
+  const ended = once(child, 'exit');
+  let running = true;
+  void ended.then(() => (running = false));
+  const isCopied = () => readdirSync(join(dir, 'live')).some((name) => name.startsWith(`.${RAW}.live-`));
+  while (running && !isCopied()) await sleep(5);
+  await sleep(ms);
+  if (running) process.kill(-child.pid!, 'SIGKILL');
+  await ended;
+}
+
 test('one that is killed leaves images that are whole, and the next one ends its work', async () => {
-  for (const [index, wait] of [800, 1600, 2400, 4000].entries()) {
+  let old = 0;
+  for (const [index, ms] of [0, 150, 400, 700, 1000, 1300, 1600, 2500].entries()) {
+    const before = sums();
     write({ path: 'etc/changed', contents: `attempt ${index}\n` });
-    const [before] = [readFileSync(join(dir, `live/${RAW}`))];
-    const child = spawn(join(REPO, 'osmith'), argv('live', '--live-update'), {
-      detached: true,
-      stdio: 'ignore',
-    });
-    const ended = once(child, 'exit');
-    await sleep(wait);
-    process.kill(-child.pid!, 'SIGKILL');
-    await ended;
-    if (!readFileSync(join(dir, `live/${RAW}`)).equals(before))
-      expect(debugfs(rootOf(`live/${RAW}`), 'cat /etc/changed')).toBe(`attempt ${index}\n`);
+    await killed(ms);
+    for (const [at, image] of IMAGES.entries()) {
+      if (sums().split('\n')[at] === before.split('\n')[at]) old += 1;
+      else expect(debugfs(rawRoot(image), 'cat /etc/changed')).toBe(`attempt ${index}\n`);
+    }
   }
+  expect(old).toBeGreaterThan(0);
   const done = await live();
   expect(done.exitCode, done.all).toBe(0);
-  expect(debugfs(rootOf(`live/${RAW}`), 'cat /etc/changed')).toBe('attempt 3\n');
+  for (const image of IMAGES) expect(debugfs(rawRoot(image), 'cat /etc/changed')).toBe('attempt 7\n');
   expect(run('ls', '-A', 'live')).not.toContain('.live-');
+});
+
+test('what a machine has written is kept; boot files that are others become those of a build', async () => {
+  const [raw, full] = [`live/${RAW}`, `full/${RAW}`];
+  run('truncate', '-s', '+64M', raw);
+  run('sgdisk', '--move-second-header', '--new=9:0:0', '--change-name=9:P3', raw);
+  const place = (number: number) => {
+    const text = run('sgdisk', `--info=${number}`, raw);
+    return Number(/^First sector: (\d+)/m.exec(text)?.[1]) * 512;
+  };
+  const [config, added] = [place(4), place(9)];
+  writeFileSync(join(dir, 'of-the-machine'), 'kept\n');
+  run('mcopy', '-i', `${raw}@@${config}`, 'of-the-machine', '::');
+  const put = (at: number) =>
+    run('dd', 'if=of-the-machine', `of=${raw}`, 'bs=1', `seek=${at}`, 'conv=notrunc', 'status=none');
+  put(added);
+  put(0); // the boot code
+  put(place(1) + 1024 * 1024);
+  const table = run('sgdisk', '--print', raw);
+  write({ path: 'etc/changed', contents: 'beside\n' });
+  const done = await live();
+  expect(done.all).toMatch(new RegExp(`${RAW}: .*; kept: 9 P3, 4 CONFIG, which the machine`));
+  expect(debugfs(rootOf(raw), 'cat /etc/changed')).toBe('beside\n');
+  expect(run('mtype', '-i', `${raw}@@${config}`, '::of-the-machine')).toBe('kept\n');
+  expect(run('dd', `if=${raw}`, 'bs=1', `skip=${added}`, 'count=5', 'status=none')).toBe('kept\n');
+  expect(run('sgdisk', '--print', raw)).toBe(table);
+  run('cmp', '-n', '440', raw, full);
+  run('cmp', '-n', String(36 << 20), '-i', String(place(1)), raw, full);
 });
 
 test('an image in use', async () => {
