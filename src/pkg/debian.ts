@@ -77,6 +77,8 @@ export function isDebianPackage(dir: string): boolean {
   return existsSync(join(dir, DEBIAN_FILE));
 }
 
+const known = new Map<string, { text: string; read: DebianPackage }>();
+
 /** Reads `DIR/debian.yml`. Throws E_COMPOSE. `named`: where somebody names the directory. */
 export function readDebianPackage(dir: string, named?: Where): DebianPackage {
   const file = join(dir, DEBIAN_FILE);
@@ -90,6 +92,15 @@ export function readDebianPackage(dir: string, named?: Where): DebianPackage {
       hint: `It needs a ${DEBIAN_FILE}; a package with a Dockerfile is made by \`osmith pkg build\` and named by its tag`,
     });
   }
+  // Every composition looks at all packages beside it.
+  const before = known.get(dir);
+  if (before?.text === text) return before.read;
+  const read = parsePackage(dir, file, text);
+  known.set(dir, { text, read });
+  return read;
+}
+
+function parsePackage(dir: string, file: string, text: string): DebianPackage {
   const value = checkValue(schema, parseYaml(text, file) ?? {}, file);
   const {
     packages = [],
