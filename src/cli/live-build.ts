@@ -23,7 +23,7 @@ import type { ListedText } from '../steps/compose-list/run.ts';
 import { sandboxTools } from '../vm/sandbox-tools.ts';
 import type { Tools } from '../vm/tools.ts';
 import { globals, reporterFor } from './globals.ts';
-import { amendManifest, both, hold, imagesIn, type Manifest } from './live-images.ts';
+import { amendManifest, both, checkManifest, hold, imagesIn, type Manifest } from './live-images.ts';
 import { interruption } from './signals.ts';
 import { variantPlan } from './variant-plan.ts';
 import { loadVariant } from './variant.ts';
@@ -104,12 +104,15 @@ export async function liveBuild(command: Command, options: LiveOptions, lockAll:
   const out = await realpath(options.out).catch(() => resolve(options.out));
   if ((await imagesIn(out)).length === 0) return false;
   const config = loadVariant(command);
+  await checkManifest(out, config);
   await requireHost();
   const store = await openStore(defaultStoreDir());
   const global = globals(command);
   const reporter = reporterFor(global);
   const { emit } = reporter;
-  const run: RunOptions = { store, workspace: config.workspace, emit, signal: interruption };
+  const stopped = new AbortController();
+  const signal = AbortSignal.any([interruption, stopped.signal]);
+  const run: RunOptions = { store, workspace: config.workspace, emit, signal };
   const scratch = lazyScratch(store, interruption);
   try {
     const holding = hold(out, config, lockAll({ config, store, emit }, out));
@@ -118,7 +121,7 @@ export async function liveBuild(command: Command, options: LiveOptions, lockAll:
     const making = variantPlan(command, config, run).then(async (plan) => ({
       ...{ plan, made: await make(plan, run, dir) },
     }));
-    const [held, { plan, made }] = await both(holding, making);
+    const [held, { plan, made }] = await both(holding, making, () => stopped.abort());
     try {
       if (held.images.length === 0) return false;
       const build = await buildOf(plan, made, held.manifest, store);

@@ -68,6 +68,13 @@ export interface Held {
   release(): Promise<void>;
 }
 
+/** The manifest of images that may be changed. Throws E_LIVE for those of another variant. */
+export async function checkManifest(out: string, config: Config): Promise<Manifest> {
+  const manifest = await readManifest(out);
+  checkVariant(out, manifest, config);
+  return manifest;
+}
+
 /** Waits for other builds, and begins to copy. Throws E_LIVE for images that may not be changed. */
 export async function hold(
   out: string,
@@ -76,8 +83,7 @@ export async function hold(
 ): Promise<Held> {
   const lock = await locking;
   try {
-    const manifest = await readManifest(out);
-    checkVariant(out, manifest, config);
+    const manifest = await checkManifest(out, config);
     const made = new Set(manifest.artifacts.map(({ name }) => name));
     const wanted = (await imagesIn(out)).filter(({ file }) => made.has(basename(file)));
     const images = await holdImages(wanted, interruption);
@@ -92,11 +98,13 @@ export async function hold(
   }
 }
 
-/** Both, or none: what was taken is released if the other fails. */
+/** Both, or none: what was taken is released if the other fails. `stop`: ends the work if there is nothing to take. */
 export async function both<L extends { release(): Promise<void> }, T>(
   holding: Promise<L>,
   work: Promise<T>,
+  stop: () => void,
 ): Promise<[L, T]> {
+  holding.catch(stop);
   const [held, done] = await Promise.allSettled([holding, work]);
   if (held.status === 'fulfilled' && done.status === 'fulfilled') return [held.value, done.value];
   if (held.status === 'fulfilled') await held.value.release();
