@@ -42,7 +42,7 @@ afterAll(() => small.remove());
 /** Nothing of a build is left: no process, no mount, no scratch, no half output. */
 async function expectNothingLeft(): Promise<void> {
   const left = () => [processesWith(small.dir), mountsWith(small.dir)];
-  await vi.waitFor(() => expect(left()).toEqual([[], []]), { timeout: 10_000, interval: 50 });
+  await vi.waitFor(() => expect(left()).toEqual([[], []]), { timeout: 60_000, interval: 50 });
 }
 
 /** What the next build must find and leave. */
@@ -59,26 +59,42 @@ async function expectSameOutput(args: string[] = []): Promise<string[]> {
 const at =
   (type: string, step: string, text = '') =>
   (event: BuildEvent) =>
-    event.type === type && event.step === step && (event.text ?? '').includes(text);
+    event.type === type && event.step === step && (event.text ?? event.line ?? '').includes(text);
 
-/** Moments of a build, and how long after them to strike, milliseconds. */
-const MOMENTS: [string, (event: BuildEvent) => boolean, number][] = [
-  ['while packages are looked for', at('step-start', 'bootstrap/resolve'), 1500],
-  ['while the base system is made', at('step-start', 'bootstrap/tree'), 3000],
-  ['while the base system is stored', at('step-progress', 'bootstrap/tree', 'storing'), 300],
-  ['while a tree is entered', at('step-start', 'refine/packages'), 50],
-  ['while packages are installed', at('step-start', 'refine/packages'), 1500],
-  ['while a hook runs', at('step-start', 'refine/20-first'), 100],
-  ['while artifacts are taken out', at('step-start', 'package/boot-files'), 100],
-  ['while the output is placed', (event) => event.type === 'run-end', 5],
-];
+interface Moment {
+  name: string;
+  when: (event: BuildEvent) => boolean;
+  /** How long after it to strike, milliseconds. */
+  wait: number;
+  /** The stages before it, which need not be made again. */
+  kept: string[];
+}
+
+const [early, middle, late] = [['init'], ['init', 'bootstrap'], ['init', 'bootstrap', 'refine']] as const;
+const moment = (name: string, when: Moment['when'], wait: number, kept: readonly string[]): Moment => ({
+  ...{ name, when, wait, kept: [...kept] },
+});
+
+const RESOLVING = moment('packages are looked for', at('step-start', 'bootstrap/resolve'), 1500, early);
+const BASE = moment('the base system is made', at('step-start', 'bootstrap/tree'), 3000, early);
+const STORING = moment(
+  'the base system is stored',
+  at('step-progress', 'bootstrap/tree', 'storing'),
+  300,
+  early,
+);
+const ENTERING = moment('a tree is entered', at('step-start', 'refine/packages'), 50, middle);
+const INSTALLING = moment('packages are installed', at('step-start', 'refine/packages'), 1500, middle);
+const HOOK = moment('a hook runs', at('step-start', 'refine/20-first'), 100, middle);
+const TAKING = moment('artifacts are taken out', at('step-start', 'package/boot-files'), 100, late);
+const PLACING = moment('the output is placed', ({ type }) => type === 'run-end', 5, late);
 
 /** Starts builds until one is struck at that moment, for the speed of machines differs; undefined: always too late. */
-async function strike([, moment, delay]: (typeof MOMENTS)[number], signal: NodeJS.Signals) {
-  for (let wait = delay; wait > 1; wait /= 2) {
-    forgetAllBut(small.store, 'init');
+async function strike({ when, wait: most, kept }: Moment, signal: NodeJS.Signals) {
+  for (let wait = most; wait > 1; wait /= 2) {
+    forgetAllBut(small.store, kept);
     const running = small.start([]);
-    await running.until(moment);
+    await running.until(when);
     await sleep(wait * (0.5 + Math.random()));
     running.child.kill(signal);
     const ended = await running.exit;
@@ -89,20 +105,22 @@ async function strike([, moment, delay]: (typeof MOMENTS)[number], signal: NodeJ
 
 test('killed at any moment, the next build goes on; the result is the same', async () => {
   rmSync(small.out, { recursive: true });
-  for (const moment of MOMENTS) {
-    const ended = await strike(moment, 'SIGKILL');
-    if (moment !== MOMENTS.at(-1)) expect(ended).toMatchObject({ code: 'SIGKILL' });
+  for (const each of [RESOLVING, BASE, STORING, ENTERING, INSTALLING, HOOK, TAKING]) {
+    expect([each.name, (await strike(each, 'SIGKILL'))?.code]).toEqual([each.name, 'SIGKILL']);
     await expectNothingLeft();
   }
+  // So near the end it may be too late.
+  await strike(PLACING, 'SIGKILL');
+  await expectNothingLeft();
   await expectSameOutput();
 });
 
 test('stopped by ^C, it ends within seconds and leaves nothing; the last output stays', async () => {
   const before = statSync(small.out).ino;
-  for (const moment of MOMENTS.slice(1, 5)) {
-    const { code, stderr } = (await strike(moment, 'SIGINT'))!;
-    expect([moment[0], code, (JSON.parse(stderr) as { error: object }).error]).toEqual([
-      moment[0],
+  for (const each of [BASE, STORING, ENTERING, INSTALLING]) {
+    const { code, stderr } = (await strike(each, 'SIGINT'))!;
+    expect([each.name, code, (JSON.parse(stderr) as { error: object }).error]).toEqual([
+      each.name,
       1,
       expect.objectContaining({ code: 'E_INTERRUPTED' }),
     ]);
@@ -116,8 +134,8 @@ test('stopped by ^C, it ends within seconds and leaves nothing; the last output 
 test('a hook that does not want to end is ended', async () => {
   small.hook('20-first', 'trap "" INT TERM HUP\necho deaf\nsetsid sleep 604 &\nsleep 604; sleep 604\n');
   const running = small.start([]);
-  await running.until(({ type }) => type === 'step-log');
-  await vi.waitFor(() => expect(processesWith('sleep\x00604').length).toBe(2), { timeout: 10_000 });
+  await running.until(at('step-log', 'refine/20-first', 'deaf'));
+  await vi.waitFor(() => expect(processesWith('sleep\x00604').length).toBe(2), { timeout: 60_000 });
   running.child.kill('SIGTERM');
   expect(await running.exit).toMatchObject({ code: 1 });
   expect(processesWith('sleep\x00604')).toEqual([]);

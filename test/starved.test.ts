@@ -188,7 +188,7 @@ test('a shell in the sandbox of a failed step', async () => {
 });
 
 test('without its downloads, a build gets them again', async () => {
-  forgetAllBut(small.store, 'nothing');
+  forgetAllBut(small.store, []);
   const again = small.start([]);
   expect(await again.exit).toMatchObject({ code: 0 });
   expect(await contents(small.out)).toEqual(good);

@@ -5,6 +5,7 @@ import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { onTestFinished } from 'vitest';
 import { removeTree } from '../../src/run/scratch.ts';
 import { sha256File, type Result } from '../../src/run/store.ts';
 import { osmith, REPO, type Finished, type RunOptions } from './osmith.ts';
@@ -62,6 +63,8 @@ export interface BuildEvent {
   type: string;
   step?: string;
   text?: string;
+  /** Of a step's log. */
+  line?: string;
 }
 
 export interface Running {
@@ -75,6 +78,8 @@ export interface Running {
 
 function start(args: string[], env: NodeJS.ProcessEnv): Running {
   const child = spawn(join(REPO, 'osmith'), args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // What a failed test has left would keep the next ones waiting.
+  onTestFinished(() => void child.kill('SIGKILL'));
   const events: BuildEvent[] = [];
   const waiting: { wanted: (event: BuildEvent) => boolean; done: () => void }[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -144,12 +149,12 @@ export function ran(events: BuildEvent[]): string[] {
   return events.filter(({ type }) => type === 'step-start').map(({ step }) => step!);
 }
 
-/** Forgets the results of all steps but those of a stage, and what they made: as if only that had been built. */
-export function forgetAllBut(store: string, stage: string): void {
+/** Forgets the results of all steps but those of some stages: as if no more had been built. */
+export function forgetAllBut(store: string, stages: string[]): void {
   const last = join(store, 'last');
   const kept = readdirSync(last).flatMap((plan) =>
     readdirSync(join(last, plan))
-      .filter((name) => name.startsWith(`${stage}_`))
+      .filter((name) => stages.includes(name.split('_')[0]!))
       .map((name) => (JSON.parse(readFileSync(join(last, plan, name), 'utf8')) as { key: string }).key),
   );
   for (const name of readdirSync(join(store, 'results'))) {
