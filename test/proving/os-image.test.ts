@@ -71,7 +71,7 @@ beforeAll(async () => {
   const done = await osmith(['build', ...variant, '--out', join(dir, 'one'), ...settings]);
   expect(done.exitCode, done.all).toBe(0);
   run('skopeo', 'copy', '-q', `oci-archive:${built('os.oci.tar')}`, `oci:layout:${VERSION}`);
-}, 900_000);
+}, 1_800_000);
 
 afterAll(() => {
   registry?.stop();
@@ -120,7 +120,7 @@ function storeWithout(name: string): void {
   }
 }
 
-test('in another store the same bits come out as the build made', { timeout: 600_000 }, async () => {
+test('in another store the same bits come out as the build made', { timeout: 1_200_000 }, async () => {
   storeWithout('store');
   const made: [string[], string][] = [
     [['live', '--serial', 'none'], 'raw'],
@@ -175,7 +175,7 @@ test('files are laid over the configuration, and the machine gets a serial numbe
   rmSync(join(dir, 'over.raw'));
   shell('osmith unpack layout live --serial none -f qcow2 --size 1G -o large.qcow2');
   expect(run('qemu-img', 'info', 'large.qcow2')).toContain('virtual size: 1 GiB');
-}, 600_000);
+}, 1_200_000);
 
 test.each<[string, string[], () => void, RegExp]>([
   [
