@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { defaultStoreDir } from '../../src/env.ts';
-import { osmith, REPO, type Finished } from '../support/osmith.ts';
-import { startRegistry, type Registry } from '../support/registry.ts';
+import { defaultStoreDir } from '../src/env.ts';
+import { osmith, REPO, type Finished } from './support/osmith.ts';
+import { startRegistry, type Registry } from './support/registry.ts';
 
 const NAME = 'osmith_deb_amd64';
 const VERSION = '1.2.3';
@@ -63,7 +63,7 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'conf/server'), 'edge.example:443\n');
   writeFileSync(join(dir, 'conf/DevicePortConfig/override.json'), '{}\n');
   const settings = [
-    'image.formats=raw rootfs config qcow2 installer.raw os.oci.tar',
+    'image.formats=raw rootfs config installer.raw os.oci.tar',
     ...[`image.disk_size=640M`, `build.build_version=${VERSION}`, 'build.epoch=1735689600'],
     `compose.config=${join(dir, 'conf')}`,
   ].flatMap((setting) => ['--set', setting]);
@@ -124,9 +124,7 @@ test('in another store the same bits come out as the build made', { timeout: 1_2
   storeWithout('store');
   const made: [string[], string][] = [
     [['live', '--serial', 'none'], 'raw'],
-    [['live', '--serial', 'none', '-f', 'qcow2'], 'qcow2'],
     [['installer_raw'], 'installer.raw'],
-    [['rootfs'], 'rootfs.img'],
   ];
   for (const [args, extension] of made) {
     const done = await unpack([built('os.oci.tar'), ...args, '-o', './'], 'store');
@@ -169,10 +167,8 @@ test('files are laid over the configuration, and the machine gets a serial numbe
   expect(read('DevicePortConfig/override.json')).toBe('{}\n');
   expect(statSync(join(dir, 'over.raw')).size).toBe(700 * MIB);
   expect(run('sgdisk', '-v', 'over.raw')).toContain('No problems found');
-  const mine = await unpack(['layout', 'live', '--serial', 'mine', '-o', 'over.raw']);
-  expect(mine.stderr, mine.all).toMatch(/^serial: mine$/m);
-  expect([read('server'), read('soft_serial')]).toEqual(['edge.example:443\n', 'mine\n']);
   rmSync(join(dir, 'over.raw'));
+  // The disk is there from the build, only its format is made.
   shell('osmith unpack layout live --serial none -f qcow2 --size 1G -o large.qcow2');
   expect(run('qemu-img', 'info', 'large.qcow2')).toContain('virtual size: 1 GiB');
 }, 1_200_000);
