@@ -6,10 +6,10 @@ import type { Config } from '../config/index.ts';
 import type { DiskLayout } from '../disk/layout.ts';
 import { defaultStoreDir, now } from '../env.ts';
 import type { LiveBuild } from '../live/inspect.ts';
-import { updateImage, type LiveContext, type LiveResult } from '../live/update.ts';
+import { openWorkshop, updateImage, type LiveContext, type LiveResult } from '../live/update.ts';
 import { wantedTree, type Part } from '../live/tree.ts';
 import { LIVE, livePlan, type LivePlan } from '../plan/live.ts';
-import { stepsFor } from '../plan/assemble.ts';
+import { toolsSteps } from '../plan/tools.ts';
 import type { Plan, Step } from '../plan/types.ts';
 import type { Emit } from '../report/events.ts';
 import { count } from '../report/style.ts';
@@ -23,7 +23,15 @@ import type { ListedText } from '../steps/compose-list/run.ts';
 import { sandboxTools } from '../vm/sandbox-tools.ts';
 import type { Tools } from '../vm/tools.ts';
 import { globals, reporterFor } from './globals.ts';
-import { amendManifest, both, checkManifest, hold, imagesIn, type Manifest } from './live-images.ts';
+import {
+  amendManifest,
+  both,
+  checkManifest,
+  hold,
+  imagesIn,
+  type Held,
+  type Manifest,
+} from './live-images.ts';
 import { interruption } from './signals.ts';
 import { variantPlan } from './variant-plan.ts';
 import { loadVariant } from './variant.ts';
@@ -77,25 +85,33 @@ interface Built {
 interface Made {
   live: LivePlan;
   results: ReadonlyMap<string, Result>;
-  tools: Promise<Tools>;
 }
 
-/** Runs what a live update needs; its tools are made ready meanwhile. */
-async function make(plan: Plan, run: RunOptions, opening: Promise<string>): Promise<Made> {
+async function make(plan: Plan, run: RunOptions): Promise<Made> {
   const live = livePlan(plan);
-  const scratch = await opening;
-  const results = new Map<string, Result>();
-  const { tools: id } = live.disk;
-  const first = id === undefined ? [] : stepsFor(live.plan.steps, [id]);
-  await runPlan({ ...live.plan, steps: first }, { ...run, results });
-  const digests = results.get(id ?? '')?.trees['tree']!.layers.map(({ digest }) => digest);
-  const checkedOut = async () =>
-    digests === undefined ? 'host' : checkoutAll(run.store, scratch, digests, interruption);
-  const tools = checkedOut().then((root) => sandboxTools(run.store, root, scratch));
-  tools.catch(() => {}); // told to who waits for it
-  const rest = live.plan.steps.filter((step) => !first.includes(step));
-  await runPlan({ ...live.plan, steps: rest }, { ...run, results });
-  return { live, results, tools };
+  return { live, results: await runPlan(live.plan, run) };
+}
+
+/** The build's tools, which need not wait for its plan. */
+async function toolsOf(config: Config, run: RunOptions, scratch: string): Promise<Tools> {
+  const { steps, tools } = toolsSteps(config, config.attributes['arch']!);
+  if (tools.tools === undefined) return sandboxTools(run.store, 'host', scratch);
+  const results = await runPlan({ name: 'tools', steps, artifacts: [] }, run);
+  const digests = results.get(tools.tools)!.trees['tree']!.layers.map(({ digest }) => digest);
+  return sandboxTools(run.store, await checkoutAll(run.store, scratch, digests, interruption), scratch);
+}
+
+/** Images with what they are changed with. */
+async function withWorkshops(holding: Promise<Held>, context: LiveContext) {
+  const held = await holding;
+  const images = await Promise.all(
+    held.images.map(async (image) => ({ image, workshop: await openWorkshop(image, context) })),
+  );
+  const release = async () => {
+    await Promise.all(images.map(({ workshop }) => workshop.close()));
+    await held.release();
+  };
+  return { ...held, images, release };
 }
 
 /** False: there is no image yet. */
@@ -116,21 +132,21 @@ export async function liveBuild(command: Command, options: LiveOptions, lockAll:
   const scratch = lazyScratch(store, interruption);
   try {
     const holding = hold(out, config, lockAll({ config, store, emit }, out));
-    const dir = scratch.dir();
-    dir.catch(() => {}); // told to who waits for it
     const making = variantPlan(command, config, run).then(async (plan) => ({
-      ...{ plan, made: await make(plan, run, dir) },
+      ...{ plan, made: await make(plan, run) },
     }));
-    const [held, { plan, made }] = await both(holding, making, () => stopped.abort());
+    making.catch(() => {}); // told to who waits for it
+    const dir = await scratch.dir();
+    const tools = toolsOf(config, run, dir);
+    tools.catch(() => {}); // told to who waits for it
+    const context: LiveContext = { store, scratch: dir, signal: interruption, tools };
+    const [held, { plan, made }] = await both(withWorkshops(holding, context), making, () => stopped.abort());
     try {
       if (held.images.length === 0) return false;
       const build = await buildOf(plan, made, held.manifest, store);
-      const context: LiveContext = {
-        ...{ store, scratch: await dir, signal: interruption, tools: made.tools },
-      };
       const done: LiveResult[] = [];
-      for (const image of held.images) {
-        const result = await updateImage(image, build, context);
+      for (const { image, workshop } of held.images) {
+        const result = await updateImage(image, workshop, build, context);
         if (result.changed) await amendManifest(out, held.manifest, basename(image.file));
         done.push(result);
       }

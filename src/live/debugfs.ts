@@ -3,22 +3,22 @@ import { text } from 'node:stream/consumers';
 import { OsmithError } from '../errors.ts';
 import type { Tools } from '../vm/tools.ts';
 
-/** Waits for the first line; what follows are the commands. */
-const WAIT = 'read -r go && exec debugfs -w -f - "$1"';
+/** Waits for the place of the file system; what follows are the commands. */
+const WAIT = 'read -r at && exec debugfs -w -f - "$1?offset=$at"';
 
 export interface WaitingDebugfs {
-  /** Runs commands, once; what it complained of. */
-  run(commands: Buffer): Promise<string>;
+  /** Runs commands, once, on the file system that begins there; what it complained of. */
+  run(at: number, commands: Buffer): Promise<string>;
   /** Ends it, if it has not ended. */
   close(): void;
 }
 
-/** `at`: where the file system begins in the image. `read`: what the commands may name. */
+/** `read`: what the commands may name. */
 export async function openDebugfs(
   tools: Tools,
-  { image, at, read }: { image: string; at: number; read: string[] },
+  { image, read }: { image: string; read: string[] },
 ): Promise<WaitingDebugfs> {
-  const { child, exit, kill } = await tools.start(['sh', '-c', WAIT, 'sh', `${image}?offset=${at}`], {
+  const { child, exit, kill } = await tools.start(['sh', '-c', WAIT, 'sh', image], {
     ...{ read, write: [image], stdio: ['pipe', 'pipe', 'pipe'] },
   });
   // One that ends early says why.
@@ -27,8 +27,8 @@ export async function openDebugfs(
   const said = text(child.stderr!);
   exit.catch(() => {});
   return {
-    run: async (commands) => {
-      child.stdin!.end(Buffer.concat([Buffer.from('go\n'), commands]));
+    run: async (at, commands) => {
+      child.stdin!.end(Buffer.concat([Buffer.from(`${at}\n`), commands]));
       const [stderr, code] = await Promise.all([said, exit]);
       if (code === 0) return stderr;
       throw new OsmithError('E_TOOL', `debugfs failed with exit code ${code}`, {

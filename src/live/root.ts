@@ -104,13 +104,15 @@ export interface Patch {
   delta: Delta;
   from: Listing;
   tree: WantedTree;
+  /** Where the file system begins. */
+  at: number;
   /** Where the program finds new contents, beside the store's blobs. */
   dir: string;
 }
 
 /** Makes of one tree the other. `ready`: until then the image is being copied. */
 export async function patchRoot(
-  { file, delta, from, tree, dir }: Patch,
+  { file, delta, from, tree, at, dir }: Patch,
   debugfs: Promise<WaitingDebugfs>,
   { store, signal, ready }: { store: Store; signal: AbortSignal; ready: Promise<void> },
 ): Promise<void> {
@@ -123,7 +125,7 @@ export async function patchRoot(
   });
   for (const [name, value] of values) await writeFile(name, value);
   await ready;
-  const stderr = await (await debugfs).run(commands);
+  const stderr = await (await debugfs).run(at, commands);
   const complaint = stderr.split('\n').find((line) => line !== '' && !/^debugfs \d/u.test(line));
   if (complaint === undefined) return;
   if (/no (?:free )?space|Could not allocate/i.test(complaint)) throw noRoom(file);

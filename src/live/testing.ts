@@ -10,7 +10,7 @@ import { openStore } from '../run/store.ts';
 import { sandboxTools } from '../vm/sandbox-tools.ts';
 import { holdImages, imageFormat } from './held.ts';
 import { wantedTree } from './tree.ts';
-import { updateImage, type LiveResult } from './update.ts';
+import { openWorkshop, updateImage, type LiveContext, type LiveResult } from './update.ts';
 
 const MIB = 1 << 20;
 
@@ -108,9 +108,16 @@ export async function update({ dir, names, items, variant = 'one' }: Update): Pr
         builtRoot: () => Promise.resolve(path('root')),
       };
       const tools = Promise.resolve(sandboxTools(store, 'host', scratch.dir));
+      const context: LiveContext = { store, scratch: scratch.dir, tools, signal };
       const done: LiveResult[] = [];
-      for (const image of images)
-        done.push(await updateImage(image, build, { store, scratch: scratch.dir, tools, signal }));
+      for (const image of images) {
+        const workshop = await openWorkshop(image, context);
+        try {
+          done.push(await updateImage(image, workshop, build, context));
+        } finally {
+          await workshop.close();
+        }
+      }
       return done;
     } finally {
       await Promise.all(images.map(({ release }) => release()));

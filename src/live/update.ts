@@ -12,7 +12,7 @@ import { RECORD_SIZE } from '../disk/gpt-slots.ts';
 import { uniqueName } from '../env.ts';
 import type { Store } from '../run/store.ts';
 import type { Tools } from '../vm/tools.ts';
-import { openDebugfs } from './debugfs.ts';
+import { openDebugfs, type WaitingDebugfs } from './debugfs.ts';
 import { copyRegion, sameRegion } from './disk.ts';
 import { Ext4 } from './ext4.ts';
 import type { HeldImage } from './held.ts';
@@ -38,25 +38,52 @@ export interface LiveResult {
   kept: string[];
 }
 
+/** What an image is changed with: made ready before it is known what there is to change. */
+export interface Workshop {
+  /** For new contents. */
+  dir: string;
+  debugfs: Promise<WaitingDebugfs>;
+  close: () => Promise<void>;
+}
+
+export async function openWorkshop(
+  { copy }: HeldImage,
+  { store, scratch, tools }: LiveContext,
+): Promise<Workshop> {
+  const dir = join(scratch, uniqueName());
+  await mkdir(dir);
+  const read = [dir, join(store.dir, 'blobs')];
+  const debugfs = tools.then((ready) => openDebugfs(ready, { image: copy, read }));
+  debugfs.catch(() => {}); // told to who waits for it
+  const close = async () => {
+    (await debugfs.catch(() => undefined))?.close();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { dir, debugfs, close };
+}
+
 /** Updates one image. Throws E_LIVE; the image is then as it was. */
 export async function updateImage(
   image: HeldImage,
+  workshop: Workshop,
   build: LiveBuild,
   context: LiveContext,
 ): Promise<LiveResult> {
   const { file, format, copy } = image;
-  if (image.copied !== undefined) return updateDisk(image, file, image.copied, build, context);
+  if (image.copied !== undefined)
+    return updateDisk(image, workshop, { disk: file, copied: image.copied }, build, context);
   await runQuiet(await context.tools, ['qemu-img', 'convert', '-f', format, '-O', 'raw', file, copy], {
     ...{ read: [file], write: [copy] },
   });
-  return updateDisk(image, copy, Promise.resolve(), build, context);
+  const copied = Promise.resolve();
+  return updateDisk(image, workshop, { disk: copy, copied }, build, context);
 }
 
 /** `disk`: the image as a raw disk. `copied`: when the copy is whole. */
 async function updateDisk(
   image: HeldImage,
-  disk: string,
-  copied: Promise<void>,
+  { dir, debugfs }: Workshop,
+  { disk, copied }: { disk: string; copied: Promise<void> },
   build: LiveBuild,
   context: LiveContext,
 ): Promise<LiveResult> {
@@ -68,29 +95,18 @@ async function updateDisk(
   const files = { file, frame, config, disk: raw };
   const tables = await readTables(files, build);
   const { root } = tables.places;
-  const dir = join(context.scratch, uniqueName());
-  await mkdir(dir);
-  const opening = context.tools.then((tools) =>
-    openDebugfs(tools, { image: copy, at: root.start, read: [dir, join(store.dir, 'blobs')] }),
-  );
-  opening.catch(() => {}); // told to who waits for it
-  try {
-    const found = await inspect(files, tables, build, { store, noted });
-    const { delta, from, stale, kept } = found;
-    const paths = new Set([...delta.removed, ...delta.made, ...delta.changed]).size;
-    if (paths === 0 && stale.length === 0) return { file, paths, kept, changed: false };
-    if (paths > 0) {
-      const patch = { file, delta, from, tree: build.tree, dir };
-      await patchRoot(patch, opening, { store, signal, ready: copied });
-    }
-    await copied;
-    const after = finish(copy, root, found, build.tree.listing);
-    await replace(image, found, after, build, context);
-    return { file, paths, kept, changed: true };
-  } finally {
-    (await opening.catch(() => undefined))?.close();
-    await rm(dir, { recursive: true, force: true });
+  const found = await inspect(files, tables, build, { store, noted });
+  const { delta, from, stale, kept } = found;
+  const paths = new Set([...delta.removed, ...delta.made, ...delta.changed]).size;
+  if (paths === 0 && stale.length === 0) return { file, paths, kept, changed: false };
+  if (paths > 0) {
+    const patch = { file, delta, from, tree: build.tree, at: root.start, dir };
+    await patchRoot(patch, debugfs, { store, signal, ready: copied });
   }
+  await copied;
+  const after = finish(copy, root, found, build.tree.listing);
+  await replace(image, found, after, build, context);
+  return { file, paths, kept, changed: true };
 }
 
 /** What is beside the root file system; then all is read again. What the latter holds. Throws E_LIVE if it is wrong. */
