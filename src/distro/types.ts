@@ -85,8 +85,6 @@ export type LoaderNames = z.infer<typeof loaderNames>;
 export interface KernelFiles {
   /** Pattern that matches one file. */
   vmlinuz: string;
-  /** Packages that bring all of it, and the static busybox of the initrd. */
-  packages: string[];
   /** What the running system does not need of it: left out of the root image. */
   exclude: string[];
 }

@@ -1,4 +1,4 @@
-/** Where Debian and what comes from it keep what boots a machine: patterns of paths in an installed tree, and packages. */
+/** Where Debian and what comes from it keep what boots a machine: patterns of paths in an installed tree. */
 import type { BootFiles } from '../types.ts';
 
 /** What differs between them. */
@@ -8,13 +8,10 @@ export interface BootNames {
   mmEnd: string;
   /** Directory on the ESP that is compiled into the signed GRUB, as `grubnetDir` is into that for networks. */
   grubDir: string;
-  /** Package of the kernel. */
-  kernel: string;
 }
 
 export function aptBootFiles(
-  { shimEnd, mmEnd, grubDir, kernel }: BootNames,
-  packageArch: string,
+  { shimEnd, mmEnd, grubDir }: BootNames,
   efi: 'x64' | 'aa64',
   grubArch: string,
 ): BootFiles {
@@ -26,7 +23,6 @@ export function aptBootFiles(
     mm: `usr/lib/shim/mm${efi}${mmEnd}`,
     grubDir,
     grubnetDir: 'grub',
-    packages: [kernel, 'shim-signed', `grub-efi-${packageArch}-signed`, 'busybox-static'],
     exclude: [
       'boot/*',
       'usr/lib/shim',

@@ -3,9 +3,10 @@ import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OsmithError } from '../../errors.ts';
 import { isForeign } from '../../run/emulation.ts';
-import type { StepContext, Tree } from '../../steps/types.ts';
+import type { ExecOptions, StepContext, Tree } from '../../steps/types.ts';
 import type { BootstrapParams, PackageList } from '../types.ts';
 import { aptError } from './errors.ts';
+import { execTelling } from './told.ts';
 
 /** A flat repository (sources.list(5), "exact path") of the package files, which are at `packages`. */
 export async function writeRepository(work: string, list: PackageList, packages: string): Promise<void> {
@@ -55,12 +56,13 @@ export async function bootstrap(
   ];
   const place = ['', '/work/root.tar', 'deb [trusted=yes] copy:/work/repo ./'];
   try {
-    await context.exec({
+    const run: ExecOptions = {
       argv: ['mmdebstrap', ...options, ...place],
       env: { TMPDIR: SCRATCH, DEBIAN_FRONTEND: 'noninteractive' },
       trees: { [SCRATCH]: { tree: { layers: [] }, writable: true } },
       ...(isForeign(arch) ? { arch } : {}),
-    });
+    };
+    await execTelling(context, run, '/work');
   } catch (error) {
     throw aptError(error, context.params, title);
   }

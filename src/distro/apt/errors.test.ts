@@ -144,6 +144,14 @@ E: The repository 'http://mirror.example/debian trixie InRelease' is not signed.
     'E_SIGNATURE',
     /not signed by a trusted key/,
   ],
+  [
+    'a script that fails',
+    `the last words
+dpkg: error processing package broken (--configure):
+ installed broken package post-installation script subprocess returned error exit status 3`,
+    'E_TOOL',
+    /^The post-installation script of broken failed$/,
+  ],
   ['a mirror that is being updated', SYNC, 'E_NETWORK', /being updated/],
 ];
 

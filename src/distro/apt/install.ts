@@ -2,11 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isForeign } from '../../run/emulation.ts';
-import type { StepContext, Tree } from '../../steps/types.ts';
+import type { ExecOptions, StepContext, Tree } from '../../steps/types.ts';
 import type { InstallParams, PackageList } from '../types.ts';
 import { aptConfig } from './apt.ts';
 import { writeRepository } from './bootstrap.ts';
 import { aptError } from './errors.ts';
+import { execTelling } from './told.ts';
 
 /** Where the step's directories are inside the tree. */
 const INSIDE = '/run/osmith';
@@ -45,14 +46,15 @@ export async function install(
     `deb [trusted=yes] file:${INSIDE}/work/repo ./\n`,
   );
   try {
-    await context.exec({
-      argv: ['/bin/sh', '-c', SCRIPT, 'sh', ...packages],
+    const run: ExecOptions = {
+      argv: ['sh', '-c', SCRIPT, 'sh', ...packages],
       trees: { '/tree': { tree: base, writable: true } },
       chroot: '/tree',
       // The kernel packages' scripts make no initramfs when told so: ours is another one.
       env: { APT_CONFIG: `${INSIDE}/work/apt/apt.conf`, DEBIAN_FRONTEND: 'noninteractive', INITRD: 'No' },
       ...(isForeign(arch) ? { arch } : {}),
-    });
+    };
+    await execTelling(context, run, `${INSIDE}/work`);
   } catch (error) {
     throw aptError(error, context.params, title);
   }

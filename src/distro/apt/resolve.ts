@@ -7,6 +7,7 @@ import type { PackageFile, PackageList, Resolution, ResolveRequest } from '../ty
 import { prepareApt } from './apt.ts';
 import { parseControl } from './control.ts';
 import { aptError } from './errors.ts';
+import { writeKeyring } from './keyring.ts';
 import { withNearest } from './nearest-package.ts';
 
 type Context = StepContext<ResolveRequest>;
@@ -58,7 +59,8 @@ export async function resolve(
   const required = bare === true ? [] : REQUIRED;
   const env = await prepareApt(context);
   const sources = await defaultSources(context);
-  await writeFile(join(context.work, 'apt', 'sources.list'), signedBy(sources, keyring || own.keyring));
+  const keys = await writeKeyring(context, keyring || own.keyring);
+  await writeFile(join(context.work, 'apt', 'sources.list'), signedBy(sources, keys));
   const apt = async (argv: string[], stdout: 'log' | 'capture') => {
     try {
       return (await context.exec({ argv, env, stdout })).stdout;

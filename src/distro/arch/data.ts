@@ -6,7 +6,6 @@ export const archData: DistroData = {
   boot: {
     amd64: {
       vmlinuz: 'usr/lib/modules/*/vmlinuz',
-      packages: ['linux', 'busybox'],
       exclude: ['boot/*', 'usr/lib/modules/*/vmlinuz'],
     },
   },

@@ -6,7 +6,7 @@ const names = { shimEnd: '.efi.signed', mmEnd: '.efi.signed', grubDir: 'EFI/debi
 export const debianData: DistroData = {
   title: 'Debian',
   boot: {
-    amd64: aptBootFiles({ ...names, kernel: 'linux-image-amd64' }, 'amd64', 'x64', 'x86_64-efi'),
-    arm64: aptBootFiles({ ...names, kernel: 'linux-image-arm64' }, 'arm64', 'aa64', 'arm64-efi'),
+    amd64: aptBootFiles(names, 'x64', 'x86_64-efi'),
+    arm64: aptBootFiles(names, 'aa64', 'arm64-efi'),
   },
 };

@@ -13,7 +13,6 @@ function suseBoot(machine: string, platform: string, kernel: string): BootFiles 
     shim: `usr/share/efi/${machine}/shim-*.efi`,
     ...{ grub, grubnet: grub, mm: `usr/share/efi/${machine}/MokManager.efi` },
     ...{ names: NAMES, grubDir: 'EFI/BOOT', grubnetDir: '.' },
-    packages: ['kernel-default', 'shim', `grub2-${platform}`, 'busybox-static'],
     exclude: ['boot/*', 'usr/share/efi', 'usr/share/grub2', `usr/lib/modules/*/${kernel}`],
   };
 }

@@ -12,7 +12,6 @@ export function redHatBoot(vendor: string): Record<string, BootFiles> {
         vmlinuz: 'usr/lib/modules/*/vmlinuz',
         ...{ shim: `${dir}/shim${efi}.efi`, grub, grubnet: grub, mm: `${dir}/mm${efi}.efi` },
         ...{ grubDir: `EFI/${vendor}`, grubnetDir: `EFI/${vendor}` },
-        packages: ['kernel-core', 'kernel-modules', `shim-${efi}`, `grub2-efi-${efi}`, 'busybox'],
         exclude: ['boot/*', 'usr/lib/modules/*/vmlinuz'],
       };
       return [arch, boot];
