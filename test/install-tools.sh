@@ -4,7 +4,7 @@
 set -eu
 
 packages='
-  busybox-static cpio dosfstools erofs-utils fdisk gdisk grub-common grub-pc-bin jsonnet kmod mtools qemu-utils
+  apt-utils busybox-static cpio dosfstools erofs-utils fdisk gdisk grub-common grub-pc-bin jsonnet kmod mtools qemu-utils
   genisoimage libxml2-utils squashfs-tools unzip xorriso xz-utils zstd
   flatpak gnupg openssl ostree python3
   createrepo-c docker-registry golang-go libarchive-tools makepkg pacman-package-manager rpm skopeo umoci

@@ -26,7 +26,8 @@ export interface DebianFiles {
   depends: Map<string, string[]>;
 }
 
-function contentOf({ entry, file, offset = 0 }: Part): Buffer {
+/** What a part of a tree holds. */
+export function contentOf({ entry, file, offset = 0 }: Part): Buffer {
   const data = Buffer.alloc(entry.size);
   if (file === undefined || entry.size === 0) return data;
   const fd = openSync(file, 'r');

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { apkKeys, apkQuery, apkRepository, apkVersion } from './apk.ts';
+import { debRepository } from './deb.ts';
 import { runManager } from '../rootfs.ts';
 import type { SigningKey } from './openpgp.ts';
 import type { TestPackage } from './packages.ts';
@@ -34,6 +35,10 @@ export interface Family {
   index: RegExp;
   /** Where the distribution's own packages have what boots a machine; absent: they boot none. */
   boot?: Boot;
+  /** Its trees have the usual device nodes. */
+  devices?: boolean;
+  /** Packages that every system has besides. */
+  own?: string[];
   repository: (packages: TestPackage[], root: string, key?: SigningKey) => Promise<void>;
   /** `NAME VERSION` of each installed package, as the package manager says. */
   query: (root: string) => Promise<string[]>;
@@ -138,8 +143,32 @@ const tumbleweed = rpm({
   },
 });
 
+const GRUB = 'usr/lib/grub/x86_64-efi-signed';
+
+const debian: Family = {
+  ...{
+    name: 'debian',
+    branch: 'deb',
+    distro: 'debian',
+    suite: 'trixie',
+    components: ['main'],
+    arch: 'amd64',
+  },
+  ...{ documentation: 'usr/share/doc/*', scriptless: false, index: /InRelease$/ },
+  ...{ own: ['apt', 'dpkg'], devices: true },
+  boot: {
+    vmlinuz: 'boot/vmlinuz-6.12.48+deb13-amd64',
+    ...{ shim: 'usr/lib/shim/shimx64.efi.signed', mm: 'usr/lib/shim/mmx64.efi.signed' },
+    ...{ grub: `${GRUB}/grubx64.efi.signed`, grubnet: `${GRUB}/grubnetx64.efi.signed` },
+  },
+  repository: debRepository,
+  query: (root) =>
+    lines(['dpkg-query', '--admindir', join(root, 'var/lib/dpkg'), '-W', '-f', '${Package} ${Version}\n']),
+};
+
 /** Those that everything is proven of. */
 export const FAMILIES: Family[] = [
+  debian,
   {
     ...{
       name: 'arch',

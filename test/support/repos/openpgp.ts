@@ -53,3 +53,11 @@ export async function signDetached(
     ...[...(armor ? ['--armor'] : []), '--output', `${file}.${suffix}`, '--detach-sign', file],
   ]);
 }
+
+/** The text of a file in a signature around it. */
+export async function signInline(key: SigningKey, file: string, to: string): Promise<void> {
+  await execa('gpg', [
+    ...['--batch', '--yes', '--quiet', '--homedir', key.home, '--faked-system-time', SIGNED_AT],
+    ...['--output', to, '--clear-sign', file],
+  ]);
+}

@@ -35,8 +35,11 @@ const ACCOUNTS = {
 
 const GIVEN = ['etc', 'usr', 'usr/bin', 'usr/lib', 'usr/share', 'var', 'var/lib', 'var/log'];
 
-const APPLETS =
-  'sh bash cat chmod chown cp echo env false grep id install ln ls mkdir mv rm sed sleep touch true';
+const APPLETS = [
+  ...['sh', 'bash', 'cat', 'chmod', 'chown', 'cmp', 'cp', 'cut', 'date', 'diff', 'echo', 'env', 'false'],
+  ...['find', 'grep', 'id', 'install', 'ln', 'ls', 'mkdir', 'mv', 'rm', 'sed', 'sleep', 'sort', 'stat'],
+  ...['tee', 'touch', 'true', 'wc'],
+];
 
 /** What boots a machine, at the paths that the distribution has it: each file holds its own. */
 export function machinePackage(paths: string[]): TestPackage {
@@ -77,7 +80,7 @@ export function standardPackages(shell = '/usr/bin/busybox'): TestPackage[] {
       entries: [
         dir('usr/bin'),
         { path: 'usr/bin/busybox', mode: 0o755, content: busybox },
-        ...APPLETS.split(' ').map((name) => link(`usr/bin/${name}`, 'busybox')),
+        ...APPLETS.map((name) => link(`usr/bin/${name}`, 'busybox')),
       ],
     }),
     make('special', {
