@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OsmithError } from '../src/errors.ts';
-import { DIRECTORY } from '../src/run/layer/entry.ts';
+import { DIRECTORY, SYMLINK } from '../src/run/layer/entry.ts';
 import { removeTree } from '../src/run/scratch.ts';
 import type { TestEntry } from '../src/steps/testing.ts';
 import { osmith, REPO } from './support/osmith.ts';
@@ -33,7 +33,19 @@ function packages(): ApkPackage[] {
   return [
     ...standardPackages(),
     make('release', {
-      entries: [{ path: 'usr/lib/os-release', content: 'ID=alpine\nNAME=Alpine\n' }],
+      entries: [
+        { path: 'usr/lib/os-release', content: 'ID=alpine\nNAME=Alpine\nVERSION_ID=3.22\n' },
+        { path: 'etc/os-release', type: SYMLINK, mode: 0o777, link: '../usr/lib/os-release' },
+        { ...directory('var/tmp'), mode: 0o1777 },
+      ],
+      // Of those that a real system has.
+      script: `echo 'www-data:!::0:::::' >> /etc/shadow
+for id in 801 802 803 804 805 806 807 808 809; do
+  echo "user$id:x:$id:$id::/:/bin/false" >> /etc/passwd
+  echo "user$id:x:$id:" >> /etc/group
+  echo "user$id:!::0:::::" >> /etc/shadow
+done
+`,
     }),
     make('watcher', {
       triggers: ['/usr/share/watched/*', '+/usr/share'],
@@ -134,6 +146,13 @@ packages_add = later
     expect(exitCode, all).toBe(0);
     const unpack = 'mkdir "$1" && tar -x -I zstd -f "$2" -C "$1" --exclude=dev --exclude=./dev';
     await execa('sh', ['-c', unpack, 'sh', root, join(out, 'osmith_alpine_amd64.tar.zst')]);
+  });
+
+  test('what all systems for containers must be holds for it', async () => {
+    const args = ['test', 'alpine', '--product', 'container', '--arch', 'amd64', '--out', out];
+    const { exitCode, all } = await osmith(['-C', join(dir, 'workspace'), ...args], { cwd: dir });
+    expect(exitCode, all).toBe(0);
+    expect(all).toMatch(/1 scenario passed; in the sandbox, without a machine/);
   });
 
   test('scripts ran in the order of what packages need, triggers after them, again for what came later', () => {
