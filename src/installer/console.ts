@@ -1,6 +1,6 @@
 /** The consoles of the machine: all show the same, and any may answer. */
 import { constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import { ReadStream } from 'node:tty';
 import { now } from '../env.ts';
 import type { OnProgress } from './block.ts';
@@ -43,22 +43,25 @@ export function openConsole(terminals: readonly Terminal[]): Console {
   };
 }
 
-function openTerminal(path: string): Terminal[] {
+/** One that can be opened. */
+export function openTerminal(path: string): Terminal[] {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
   } catch {
     return []; // the kernel names consoles that cannot be opened, such as those of a screen that is not there
   }
+  let lines: Interface | undefined;
   return [
     {
       write: (text) => void writeSync(fd, text),
       listen(onLine) {
-        const lines = createInterface({
+        // One for all questions: one that was closed would still read the next answer.
+        lines ??= createInterface({
           input: new ReadStream(openSync(path, constants.O_RDWR | constants.O_NOCTTY)),
         });
-        lines.on('line', onLine);
-        return () => lines.close();
+        const open = lines.on('line', onLine);
+        return () => void open.off('line', onLine);
       },
     },
   ];
