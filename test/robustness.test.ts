@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { jsonLines } from './support/osmith.ts';
 import { mountsWith, processesWith } from './support/processes.ts';
 import {
@@ -37,6 +37,7 @@ beforeAll(async () => {
 });
 
 beforeEach(() => small.resetHooks());
+afterEach(() => small.killAll());
 afterAll(() => small.remove());
 
 /** Nothing of a build is left: no process, no mount, no scratch, no half output. */

@@ -5,7 +5,6 @@ import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { onTestFinished } from 'vitest';
 import { removeTree } from '../../src/run/scratch.ts';
 import { sha256File, type Result } from '../../src/run/store.ts';
 import { osmith, REPO, type Finished, type RunOptions } from './osmith.ts';
@@ -52,6 +51,8 @@ export interface Small {
   run: (args: string[], options?: RunOptions) => Promise<Finished>;
   /** A build that runs, with its events as they come. */
   start: (args: string[]) => Running;
+  /** Ends the builds that a failed test may have left, which would keep the next ones waiting. */
+  killAll: () => void;
   /** Writes a hook of the workspace; it is executable if it begins with \`#!\`. */
   hook: (name: string, text: string) => void;
   /** Puts the hooks back as they were. */
@@ -78,8 +79,6 @@ export interface Running {
 
 function start(args: string[], env: NodeJS.ProcessEnv): Running {
   const child = spawn(join(REPO, 'osmith'), args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  // What a failed test has left would keep the next ones waiting.
-  onTestFinished(() => void child.kill('SIGKILL'));
   const events: BuildEvent[] = [];
   const waiting: { wanted: (event: BuildEvent) => boolean; done: () => void }[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -120,6 +119,7 @@ export function smallWorkspace({ tools = 'tree' }: { tools?: 'tree' | 'host' } =
     for (const [name, text] of Object.entries(HOOKS)) hook(name, text);
   };
   resetHooks();
+  const started: ChildProcess[] = [];
   const env = { ...process.env, OSMITH_STORE: store };
   const common = ['-C', workspace, '--product', 'small'];
   const full = ([command, ...args]: string[]) => [
@@ -131,7 +131,14 @@ export function smallWorkspace({ tools = 'tree' }: { tools?: 'tree' | 'host' } =
   return {
     ...{ dir, workspace, store, out, hook, resetHooks },
     run: (args, options) => osmith(full(args), { ...options, env: { OSMITH_STORE: store, ...options?.env } }),
-    start: (args) => start(full(['build', '--json', ...args]), env),
+    start: (args) => {
+      const running = start(full(['build', '--json', ...args]), env);
+      started.push(running.child);
+      return running;
+    },
+    killAll: () => {
+      for (const child of started.splice(0)) child.kill('SIGKILL');
+    },
     remove: () => removeTree(dir),
   };
 }
