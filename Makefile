@@ -3,11 +3,12 @@
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup image test test-proving lint format docs bench clean
+.PHONY: help setup image test test-all test-proving lint format docs bench clean
 
 help:
 	@echo 'make image    set up, build the default system into out/, boot it'
 	@echo 'make test     set up, lint, check types, run all tests'
+	@echo 'make test-all the same, and the tests that take long'
 	@echo 'make setup    install the dependencies and what the host lacks'
 	@echo 'make bench    measure side by side with mmdebstrap, and live updates (BENCH=--help)'
 	@echo 'make lint | format | docs | clean'
@@ -28,6 +29,10 @@ image: setup
 test: setup lint
 	@test/install-tools.sh
 	vitest run --project unit --project e2e --reporter=default --reporter=./test/summary-reporter.ts
+
+# All distributions, and what else takes too long for every run.
+test-all: export OSMITH_TEST = all
+test-all: test
 
 # Tests that are not yet seen to pass: of what is under construction.
 test-proving: setup

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { layerTar, writeLayout } from '../src/oci/testing.ts';
+import { LONG } from './support/long.ts';
 import { jsonLines, osmith, type Finished } from './support/osmith.ts';
 import { startRegistry, type Registry } from './support/registry.ts';
 
@@ -210,7 +211,7 @@ FROM scratch
 COPY --from=build /out /
 `;
 
-test('packages are built from a mirror of recorded packages without network', async () => {
+test.runIf(LONG)('packages are built from a mirror of recorded packages without network', async () => {
   put('pkg/archive/debian.yml', `org: ${host}/acme\nmirror: true\npackages: [jq, busybox-static]\n`);
   put('pkg/tool/build.yml', `image: tool\norg: ${host}/acme\nbuildArgs: ["MIRROR=@lkt:pkg:../archive"]\n`);
   put('pkg/tool/Dockerfile', TOOL);
