@@ -9,6 +9,7 @@ import type { OsmithError } from '../src/errors.ts';
 import { DIRECTORY, SYMLINK } from '../src/run/layer/entry.ts';
 import { removeTree } from '../src/run/scratch.ts';
 import type { TestEntry } from '../src/steps/testing.ts';
+import { LONG } from './support/long.ts';
 import { osmith, REPO } from './support/osmith.ts';
 import { apkKeys, apkRepository, type ApkPackage } from './support/repos/apk.ts';
 import { makeKey, type SigningKey } from './support/repos/openpgp.ts';
@@ -220,7 +221,7 @@ test('two packages with the same file are refused', async () => {
   );
 });
 
-test('another architecture has its own name', async () => {
+test.runIf(LONG)('another architecture has its own name', async () => {
   const before = web.requests.length;
   await apkRepository([make('alone', { depends: [] })], join(dir, 'good'), key, { arch: 'aarch64' });
   const system = await makeSystem(request({ arch: 'arm64', base: ['alone'], unpacking: { scripts: false } }));
