@@ -11,6 +11,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app, flatpakRepo, makeSigner, PLATFORM } from './support/flatpak-repo.ts';
 import { bootMachine, type Machine } from './support/machine.ts';
+import { LONG } from './support/long.ts';
 import { osmith, type Finished } from './support/osmith.ts';
 import { serve, type WebServer } from './support/web-server.ts';
 
@@ -160,13 +161,16 @@ test('the image says what it is: manifest, description, attribute and flag of a 
   await rm(root);
 });
 
-test('a live system of it starts from a CD under Secure Boot, with the disk to install', async () => {
-  await pulled('live', { 'image.formats_del': 'raw', 'image.formats_add': 'iso' });
-  const out = join(dir, 'live');
-  const tested = await osmith(['test', '--product', 'desktop', '--out', out, '--scenario', 'desktop-live']);
-  expect(tested.exitCode, tested.all).toBe(0);
-  await rm(out, { recursive: true });
-});
+test.runIf(LONG)(
+  'a live system of it starts from a CD under Secure Boot, with the disk to install',
+  async () => {
+    await pulled('live', { 'image.formats_del': 'raw', 'image.formats_add': 'iso' });
+    const out = join(dir, 'live');
+    const tested = await osmith(['test', '--product', 'desktop', '--out', out, '--scenario', 'desktop-live']);
+    expect(tested.exitCode, tested.all).toBe(0);
+    await rm(out, { recursive: true });
+  },
+);
 
 describe('a machine', () => {
   let machine: Machine;
