@@ -1,4 +1,5 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { LONG, LONG_FILES } from './test/support/long.ts';
 
 // Servers and emulated machines miss a deadline at times on a busy host. What needed a second try is told at the end.
 // What hung hangs again: once is enough.
@@ -23,6 +24,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...(LONG ? [] : LONG_FILES)],
           testTimeout: 900_000,
           hookTimeout: 900_000,
           retry,

@@ -30,7 +30,6 @@ import { allowReset } from '../src/vm/qmp.ts';
 import { openVmTools } from '../src/vm/sandbox-tools.ts';
 import { waitUp } from '../src/vm/up.ts';
 import { startVm, type Vm } from '../src/vm/vm.ts';
-import { LONG } from './support/long.ts';
 import { osmith, REPO } from './support/osmith.ts';
 
 const PKG = join(REPO, 'workspace/pkg');
@@ -233,7 +232,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-test.runIf(LONG)('the first start makes the second slot and the storage, under Secure Boot', async () => {
+test('the first start makes the second slot and the storage, under Secure Boot', async () => {
   expect(vm.serial.text()).toContain('Secure boot enabled');
   expect(vm.serial.text()).toContain('selector: partition 2: priority 2, tries 0, successful 1');
   expect(await ask('cat /etc/version')).toBe('1');
@@ -249,7 +248,7 @@ test.runIf(LONG)('the first start makes the second slot and the storage, under S
   expect((await status()).phase).toBe('steady');
 });
 
-test.runIf(LONG)('an update is tried, found healthy, and kept', async () => {
+test('an update is tried, found healthy, and kept', async () => {
   await publish(2);
   const console = await updateAndRestart();
   expect(console).toContain('selector: partition 3: priority 3, tries 1, successful 0');
@@ -261,18 +260,15 @@ test.runIf(LONG)('an update is tried, found healthy, and kept', async () => {
   expect(server.sent).toBeLessThan(statSync(join(dir, 'root2.img')).size / 4);
 });
 
-test.runIf(LONG)(
-  'one whose kernel is refused is not: the machine comes up with the system that it had',
-  async () => {
-    await publish(3);
-    const console = await updateAndRestart();
-    expect(console).toContain('selector: the kernel in /dev/vda2 is refused');
-    expect(await ask('cat /etc/version')).toBe('2');
-    expect(await status()).toMatchObject({
-      phase: 'failed',
-      running: { slot: 'b', trial: false },
-      environment: { slot: 'b', unproven: 'a' },
-    });
-    expect(await ask('osmith-agent update')).toContain('it was tried and did not come up');
-  },
-);
+test('one whose kernel is refused is not: the machine comes up with the system that it had', async () => {
+  await publish(3);
+  const console = await updateAndRestart();
+  expect(console).toContain('selector: the kernel in /dev/vda2 is refused');
+  expect(await ask('cat /etc/version')).toBe('2');
+  expect(await status()).toMatchObject({
+    phase: 'failed',
+    running: { slot: 'b', trial: false },
+    environment: { slot: 'b', unproven: 'a' },
+  });
+  expect(await ask('osmith-agent update')).toContain('it was tried and did not come up');
+});

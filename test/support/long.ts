@@ -1,2 +1,10 @@
-/** What takes minutes and proves little that shorter tests do not: `make test-all` runs it, `make test` does not. */
+/** What takes minutes: `make test-all` runs it, `make test` does not. */
 export const LONG = process.env['OSMITH_TEST'] === 'all';
+
+/** Whole files of that kind. */
+export const LONG_FILES = [
+  'test/edge-slots.test.ts',
+  'test/flatpak-faults.test.ts',
+  'test/ostree-pull.test.ts',
+  'test/publish.test.ts',
+];
