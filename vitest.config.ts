@@ -24,8 +24,8 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/*.test.ts'],
           exclude: [...configDefaults.exclude, ...(LONG ? [] : LONG_FILES)],
-          testTimeout: 1_200_000,
-          hookTimeout: 1_200_000,
+          testTimeout: 1_800_000,
+          hookTimeout: 1_800_000,
           // What hung hangs again.
           retry: { count: retry, condition: /^(?!.*timed out in \d+ms)/ },
         },
