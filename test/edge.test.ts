@@ -63,7 +63,7 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'conf/DevicePortConfig/override.json'), '{}\n');
   const done = await edge('build', 'one', [...SETTINGS, `compose.config=${join(dir, 'conf')}`]);
   expect(done.exitCode, done.all).toBe(0);
-}, 600_000);
+});
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -144,12 +144,12 @@ test('the same bits, made again', async () => {
   const settings = [...SETTINGS, `compose.config=${join(dir, 'conf')}`];
   expect((await edge('build', 'two', settings)).exitCode).toBe(0);
   run('diff', '-r', '-q', 'one', 'two');
-}, 300_000);
+});
 
 test('starts under Secure Boot and with a BIOS', async () => {
   const tested = await edge('test', 'one', []);
   expect(tested.exitCode, tested.all).toBe(0);
-}, 900_000);
+});
 
 test.each<[string, string[], () => void, RegExp]>([
   [
