@@ -56,7 +56,7 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'system.yml'), SYSTEM);
   const done = await compose('system.yml', 'store', ['--format', DISKS, '--output', 'out/sys']);
   expect(done.exitCode, done.all).toBe(0);
-}, 300_000);
+});
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -171,7 +171,7 @@ test('the same bytes from another store', async () => {
   const done = await compose('system.yml', 'store2', ['--format', DISKS, '--output', 'again/sys']);
   expect(done.exitCode, done.all).toBe(0);
   run('diff', '-r', 'out', 'again');
-}, 300_000);
+});
 
 test.each<[string, string, string[], RegExp]>([
   [
