@@ -7,8 +7,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 help:
 	@echo 'make image    set up, build the default system into out/, boot it'
-	@echo 'make test     set up, lint, check types, run all tests'
-	@echo 'make test-all the same, and the tests that take long'
+	@echo 'make test     set up, lint, check types, run the tests'
+	@echo 'make test-all the same, and what takes too long for every run'
 	@echo 'make setup    install the dependencies and what the host lacks'
 	@echo 'make bench    measure side by side with mmdebstrap, and live updates (BENCH=--help)'
 	@echo 'make lint | format | docs | clean'

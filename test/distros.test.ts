@@ -6,11 +6,10 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { OsmithError } from '../src/errors.ts';
 import { Conformance } from './support/repos/conformance.ts';
-import { FAMILIES, FOREIGN, type Family } from './support/repos/families.ts';
+import { FAMILIES, type Family } from './support/repos/families.ts';
 import { askedOf, billedIn, entriesOf, withTree, type Entry } from './support/repos/looking.ts';
 import { LONG } from './support/long.ts';
 import { makeKey, type SigningKey } from './support/repos/openpgp.ts';
@@ -21,15 +20,9 @@ import {
   uniquePackage,
   type TestPackage,
 } from './support/repos/packages.ts';
+import { checkBootFiles, keyringOf, namesOf, requestFor } from './support/repos/requests.ts';
 import { REPO } from './support/osmith.ts';
-import {
-  debianPackages,
-  inventoryOf,
-  makeSystem,
-  outputFile,
-  type System,
-  type SystemRequest,
-} from './support/rootfs.ts';
+import { inventoryOf, makeSystem, type System, type SystemRequest } from './support/rootfs.ts';
 import { serve, type WebServer } from './support/web-server.ts';
 
 const PACKAGE = /unique[-_].*\.(?:zst|rpm|deb|apk)$/;
@@ -59,31 +52,6 @@ function findIn(root: string, pattern: RegExp): string {
     root,
     names.find((name) => pattern.test(name))!,
   );
-}
-
-function keyringOf(family: Family, which: SigningKey): string {
-  return family.keyring?.(which) ?? which.public;
-}
-
-function requestFor(family: Family, web: WebServer): SystemRequest {
-  const { branch, distro, suite, components, arch } = family;
-  return {
-    ...{ branch, distro, suite, components, arch, mirror: web.url, keyring: keyringOf(family, key) },
-    boots: family.boot !== undefined,
-    ...{ base: ['base'], extra: ['extra', 'machine'] },
-  };
-}
-
-const NAMES = ['base', 'extra', 'filesystem', 'libextra', 'machine', 'scripted', 'shell', 'special'];
-
-function namesOf({ own = [] }: Family): string[] {
-  return [...NAMES, ...own].sort();
-}
-
-function checkBootFiles(family: Family, system: System): void {
-  for (const [name, path] of Object.entries(family.boot ?? {})) {
-    expect(readFileSync(outputFile(system, 'boot-files', name), 'utf8')).toBe(path);
-  }
 }
 
 /** Of each package manager one; Alpine has a file of its own. */
@@ -140,7 +108,7 @@ describe.concurrent.each(families)('$name', (family: Family) => {
 
     beforeAll(async () => {
       web = await serve(await other('good', key));
-      request = requestFor(family, web);
+      request = requestFor(family, web, key);
       system = await makeSystem(request);
       entries = await withTree(system, 'refine/packages', entriesOf);
     });
@@ -293,38 +261,6 @@ describe.concurrent.each(families)('$name', (family: Family) => {
         /^E_NETWORK .*127\.0\.0\.1(?::9)? cannot be reached/,
       );
     });
-  });
-});
-
-describe.each(LONG ? FOREIGN : [])('$name', (family: Family) => {
-  let web: WebServer;
-  afterAll(() => web?.close());
-
-  test('is made, its scripts by emulation', async () => {
-    const file = (await debianPackages(['busybox-static'], 'arm64')).get('busybox-static')!;
-    await execa('dpkg-deb', ['-x', file, join(dir, 'arm64')]);
-    const packages = standardPackages(join(dir, 'arm64/usr/bin/busybox'));
-    const root = join(dir, `${family.name}-good`);
-    await family.repository([...packages, machinePackage(Object.values(family.boot ?? {}))], root, key);
-    web = await serve(root);
-    const system = await makeSystem(requestFor(family, web));
-    const found = Object.keys(await withTree(system, 'refine/packages', entriesOf));
-    expect(found).toEqual(expect.arrayContaining(['etc/scripted', 'etc/extra']));
-    checkBootFiles(family, system);
-    const listed = inventoryOf(system);
-    expect(listed.map(({ name }) => name)).toEqual(NAMES);
-    expect(new Set(listed.map(({ arch }) => arch))).toEqual(new Set(['aarch64']));
-    const asked = await withTree(system, 'refine/packages', (tar) => askedOf(family, tar));
-    expect(asked).toEqual(listed.map(({ name, version }) => `${name} ${version}`));
-  });
-
-  test('another list of packages downloads none again', async () => {
-    const before = web.requests.length;
-    const other = { boots: false, extra: ['extra'], unpacking: { scripts: false } };
-    await makeSystem({ ...requestFor(family, web), ...other });
-    const asked = web.requests.slice(before);
-    expect(asked.some((path) => path.endsWith('repomd.xml'))).toBe(true);
-    expect(asked.filter((path) => path.endsWith('.rpm'))).toEqual([]);
   });
 });
 

@@ -1,24 +1,14 @@
 /** Packages built by the real command out of a real repository, pushed to a real registry, composed and locked. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { layerTar, writeLayout } from '../src/oci/testing.ts';
-import { LONG } from './support/long.ts';
-import { jsonLines, osmith, type Finished } from './support/osmith.ts';
-import { startRegistry, type Registry } from './support/registry.ts';
+import { jsonLines } from './support/osmith.ts';
+import { fileOf, packageRepo, skopeo, type PackageRepo } from './support/package-repo.ts';
 
+let repo: PackageRepo;
 let dir = '';
-let registry: Registry | undefined;
 let host = '';
 
 /** A program that needs nothing else. */
@@ -26,27 +16,12 @@ const BUSYBOX = '/bin/busybox';
 const ARCH = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
 const OTHER = ARCH === 'amd64' ? 'arm64' : 'amd64';
 
-function put(name: string, text: string): void {
-  mkdirSync(dirname(join(dir, name)), { recursive: true });
-  writeFileSync(join(dir, name), text);
-}
-function git(...args: string[]): string {
-  const identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.org', '-c', 'commit.gpgsign=false'];
-  return execFileSync('git', ['-C', dir, ...identity, ...args], { encoding: 'utf8' }).trim();
-}
-function run(...args: string[]): Promise<Finished> {
-  return osmith(args, { cwd: dir });
-}
-async function good(...args: string[]): Promise<Finished> {
-  const done = await run(...args);
-  expect(done.exitCode, done.all).toBe(0);
-  return done;
-}
+const put = (name: string, text: string) => repo.put(name, text);
+const git = (...args: string[]) => repo.git(...args);
+const run = (...args: string[]) => repo.run(...args);
+const good = (...args: string[]) => repo.good(...args);
 async function digests(...args: string[]): Promise<Record<string, unknown>[]> {
   return jsonLines(await good('pkg', 'build', '--json', ...args)).filter(({ type }) => type === 'image');
-}
-function skopeo(...args: string[]): string {
-  return execFileSync('skopeo', args, { encoding: 'utf8', maxBuffer: 1 << 26 });
 }
 interface Config {
   architecture: string;
@@ -66,11 +41,8 @@ COPY --from=build /out /list /
 `;
 
 beforeAll(async () => {
-  dir = realpathSync(mkdtempSync(join(tmpdir(), 'osmith-pkg-')));
-  registry = await startRegistry(dir);
-  host = registry.host;
-  git('init', '-q', '.');
-  put('.gitignore', '/data\n/registry.json\n/out*\n');
+  repo = await packageRepo();
+  ({ dir, host } = repo);
   put('pkg/base/build.yml', `image: base\norg: ${host}/acme\narches: [amd64, arm64]\n`);
   put(
     'pkg/base/Dockerfile',
@@ -94,10 +66,7 @@ config: {capabilities: [CAP_KILL]}\ndepends: {docker-images: {target: images/bas
   git('commit', '-q', '-m', 'one');
   layout('v1');
 });
-afterAll(() => {
-  registry?.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => repo.remove());
 
 /** The image from elsewhere. */
 function layout(content: string): void {
@@ -107,19 +76,6 @@ function layout(content: string): void {
     { name: 'kernel.tar', content: layerTar([]) },
   ]);
   writeLayout(join(dir, 'out-layout'), [{ name: 'docker.io/test/kernel:1', layers: [kernel], arch: ARCH }]);
-}
-
-/** A file of an image's last layers, as tar and skopeo see it. */
-function fileOf(source: string, name: string): string {
-  const out = mkdtempSync(join(dir, 'out-'));
-  skopeo('copy', '-q', source, `dir:${out}`);
-  const { layers } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')) as {
-    layers: { digest: string }[];
-  };
-  const found = layers.map(({ digest }) =>
-    spawnSync('tar', ['-xOzf', join(out, digest.slice(7)), name], { encoding: 'utf8' }),
-  );
-  return found.filter(({ status }) => status === 0).at(-1)?.stdout ?? '';
 }
 
 const LAYOUT = ['--layout', 'out-layout'];
@@ -200,40 +156,6 @@ test('a stage that runs on the machine that builds is not emulated, whatever it 
   expect(built.all).not.toContain('emulated');
   const tag = (await good('pkg', 'show-tag', '--canonical', 'pkg/foreign')).stdout;
   expect(fileOf(`oci:${dir}/out-foreign:${tag}`, 'made')).toBe('native\n');
-});
-
-const TOOL = `ARG MIRROR
-FROM $MIRROR AS build
-ENV BUILD_PKGS="jq" PKGS="jq" PKGS_${ARCH}="busybox-static" PKGS_${OTHER}="no-such"
-RUN mirror-deploy && ls /sys/class/net | jq -R . > /out/made
-RUN sed -i s/jq/qj/ /mirror/dists/*/main/*/Packages && ! apt-get update
-FROM scratch
-COPY --from=build /out /
-`;
-
-test.runIf(LONG)('packages are built from a mirror of recorded packages without network', async () => {
-  put('pkg/archive/debian.yml', `org: ${host}/acme\nmirror: true\npackages: [jq, busybox-static]\n`);
-  put('pkg/tool/build.yml', `image: tool\norg: ${host}/acme\nbuildArgs: ["MIRROR=@lkt:pkg:../archive"]\n`);
-  put('pkg/tool/Dockerfile', TOOL);
-  const commit = () => (git('add', '-A'), git('commit', '-q', '-m', 'mirror'));
-  commit();
-  const unlocked = await run('pkg', 'build', 'pkg/tool');
-  expect([unlocked.exitCode, unlocked.all]).toEqual([2, expect.stringContaining('error[E_DRIFT]') as string]);
-  await good('lock', 'pkg/archive', '--update');
-  const lock = readFileSync(join(dir, 'pkg/archive/debian.lock'), 'utf8');
-  expect(lock).toMatch(new RegExp(`^extra jq ${ARCH} \\S+@sha256:[0-9a-f]{64}$`, 'm'));
-  commit();
-  expect((await good('pkg', 'deps', 'pkg/tool')).stdout).toBe('tool: archive');
-  expect((await good('pkg', 'check', 'pkg/tool', 'pkg/archive')).stdout).toContain('2 packages');
-  await good('pkg', 'build', '--output', 'out-tool', 'pkg/tool');
-  const tag = (await good('pkg', 'show-tag', 'pkg/tool')).stdout;
-  expect(fileOf(`oci:${dir}/out-tool:${tag}`, 'made')).toBe('"lo"\n');
-  expect(fileOf(`oci:${dir}/out-tool:${tag}`, 'var/lib/dpkg/status.d/libc6')).toContain('Package: libc6\n');
-
-  // A file that is not the recorded one is not taken.
-  put('pkg/archive/debian.lock', lock.replaceAll(/(?<=^extra jq .*sha256:)[0-9a-f]{64}/gm, '0'.repeat(64)));
-  const other = await run('pkg', 'build', 'pkg/archive');
-  expect([other.exitCode, other.all]).toEqual([5, expect.stringContaining('jq') as string]);
 });
 
 test('a composition builds what it names, and obeys its lock file', async () => {

@@ -3,8 +3,10 @@ export const LONG = process.env['OSMITH_TEST'] === 'all';
 
 /** Whole files of that kind. */
 export const LONG_FILES = [
+  'test/distros-foreign.test.ts',
   'test/edge-slots.test.ts',
   'test/flatpak-faults.test.ts',
   'test/ostree-pull.test.ts',
+  'test/pkg-mirror.test.ts',
   'test/publish.test.ts',
 ];
