@@ -58,7 +58,6 @@ async function round(number: number): Promise<Round> {
 
 try {
   const before = loadavg()[0]!;
-  mkdirSync(join(dir, 'store'));
   seed(defaultStoreDir(), join(dir, 'store'));
   write('nothing');
   // Tools and packages are there when the clock runs.

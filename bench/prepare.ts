@@ -38,6 +38,7 @@ export interface Bench {
 export function seed(from: string, to: string): void {
   for (const sub of ['blobs/sha256', 'results']) {
     if (!existsSync(join(from, sub))) continue;
+    mkdirSync(join(to, sub), { recursive: true });
     for (const entry of readdirSync(join(from, sub), { recursive: true, withFileTypes: true })) {
       const source = join(entry.parentPath, entry.name);
       const target = join(to, source.slice(from.length));
