@@ -9,7 +9,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkDconf } from '../src/plan/checks/dconf.ts';
 import { CONFIG, DATA, HOOKS, KEYFILES } from './support/content.ts';
-import { lastResult, smallWorkspace, type Small } from './support/small.ts';
+import { lastResult, smallWorkspace, warm, type Small } from './support/small.ts';
 
 interface Look {
   [what: string]: unknown;
@@ -33,6 +33,7 @@ function write(path: string, text: string | Buffer, mode = 0o644): void {
 
 beforeAll(async () => {
   small = smallWorkspace();
+  await warm(small);
   for (const [name, text] of Object.entries(HOOKS))
     write(`hooks/${name}`, text, text.startsWith('#!') ? 0o755 : 0o644);
   for (const [name, text] of Object.entries(DATA)) write(`data/content/${name}`, text);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { REPO, type Finished } from './support/osmith.ts';
 import { processesWith } from './support/processes.ts';
 import { receiver, type Receiver } from './support/receiver.ts';
-import { contents, lastResult, smallWorkspace, type Small } from './support/small.ts';
+import { contents, lastResult, smallWorkspace, warm, type Small } from './support/small.ts';
 
 let small: Small;
 let world: Receiver;
@@ -56,6 +56,7 @@ const logOf = (said: string) => read(said.match(/full log: (\S+\.log)/)![1]!);
 
 beforeAll(async () => {
   small = smallWorkspace();
+  await warm(small);
   world = await receiver();
   await succeeds();
 });

@@ -21,6 +21,7 @@ import {
   lastResult,
   ran,
   smallWorkspace,
+  warm,
   type BuildEvent,
   type Small,
 } from './support/small.ts';
@@ -31,6 +32,7 @@ let good: Record<string, string>;
 
 beforeAll(async () => {
   small = smallWorkspace();
+  await warm(small);
   const built = await small.run(['build']);
   expect(built.exitCode, built.all).toBe(0);
   good = await contents(small.out);

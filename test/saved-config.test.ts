@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { contents, ran, smallWorkspace, type Small } from './support/small.ts';
+import { contents, ran, smallWorkspace, warm, type Small } from './support/small.ts';
 
 const SECRET = 'hunter2-5f4dcc3b';
 const PRIVATE = `[build]\nbuild_version = ${SECRET}\n`;
@@ -13,6 +13,7 @@ const config = (name: string) => join(small.workspace, 'config', name);
 
 beforeAll(async () => {
   small = smallWorkspace();
+  await warm(small);
   small.hook('70-env.chroot', '# osmith: env all\nenv > /etc/everything\n');
   writeFileSync(config('local.ini'), '[refine]\nhostname = kiosk\nhooks_add = 70-env.chroot\n');
   writeFileSync(config('private.ini'), `[image]\ntitle = ${SECRET}\n${PRIVATE}`);

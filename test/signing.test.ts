@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endAgent, testHome, type TestHome } from '../src/release/openpgp/testing.ts';
 import { osmith } from './support/osmith.ts';
-import { contents, ran, smallWorkspace, type Small } from './support/small.ts';
+import { contents, ran, smallWorkspace, warm, type Small } from './support/small.ts';
 
 const SECRET = 'hunter2-5f4dcc3b';
 
@@ -19,6 +19,7 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   small = smallWorkspace();
+  await warm(small);
   const credentials = join(small.dir, 'credentials');
   mkdirSync(credentials, { mode: 0o700 });
   home = await testHome(join(credentials, 'gnupg'));

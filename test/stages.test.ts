@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Finished } from './support/osmith.ts';
 import { receiver, sendTo, type Receiver } from './support/receiver.ts';
-import { contents, ran, smallWorkspace, type Small } from './support/small.ts';
+import { contents, ran, smallWorkspace, warm, type Small } from './support/small.ts';
 
 let small: Small;
 let world: Receiver;
@@ -76,6 +76,7 @@ const manifest = () =>
 
 beforeAll(async () => {
   small = smallWorkspace();
+  await warm(small);
   world = await receiver();
   writeHooks();
   local();

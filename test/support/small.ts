@@ -1,12 +1,23 @@
 /** A workspace cut down to what the engine's tests need: builds of seconds, with every kind of stage. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { execa } from 'execa';
+import { defaultStoreDir } from '../../src/env.ts';
 import { removeTree } from '../../src/run/scratch.ts';
-import { sha256File, type Result } from '../../src/run/store.ts';
+import { openStore, sha256File, type Result } from '../../src/run/store.ts';
 import { osmith, REPO, type Finished, type RunOptions } from './osmith.ts';
 
 const HOOKS = {
@@ -141,6 +152,31 @@ export function smallWorkspace({ tools = 'tree' }: { tools?: 'tree' | 'host' } =
     },
     remove: () => removeTree(dir),
   };
+}
+
+/**
+ * Puts into the store of a workspace what the first build of each has to make, tools and base system above all: made
+ * once in the default store, copied from there.
+ */
+export async function warm(small: Small): Promise<void> {
+  const shared = defaultStoreDir();
+  const built = await small.run(['build', '--personality', 'warm', '--out', join(small.dir, 'warm')], {
+    env: { OSMITH_STORE: shared },
+  });
+  if (built.exitCode !== 0) throw new Error(built.all);
+  const plan = readdirSync(join(shared, 'last')).find((name) => /^small-.*-warm$/.test(name))!;
+  const results = readdirSync(join(shared, 'last', plan)).map((step) => {
+    const { key } = JSON.parse(readFileSync(join(shared, 'last', plan, step), 'utf8')) as { key: string };
+    return `results/${key}.json`;
+  });
+  // Each result names its blobs by their digests.
+  const blobs = results
+    .flatMap((name) => readFileSync(join(shared, name), 'utf8').match(/\b[0-9a-f]{64}\b/g)!)
+    .map((digest) => `blobs/sha256/${digest.slice(0, 2)}/${digest}`)
+    .filter((name) => existsSync(join(shared, name)));
+  await openStore(small.store);
+  const copy = ['--archive', '--parents', '--reflink=auto', ...new Set([...results, ...blobs]), small.store];
+  await execa('cp', copy, { cwd: shared });
 }
 
 /** What is in an output directory: name to digest. */
