@@ -25,6 +25,12 @@ const FILES = {
     test('good, but', () => void Promise.reject(new Error('nobody waits for this')));`,
 };
 
+/** Another reporter, which says what the one before it has been told: a test's own output may come before that. */
+const TOLD = `export default class {
+  onTestCaseReady({ name }) { console.log('TOLD ' + name); }
+  onTestModuleEnd({ relativeModuleId }) { console.log('TOLD ' + relativeModuleId); }
+}`;
+
 let dir: string;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'osmith-summary-'));
@@ -34,8 +40,11 @@ afterEach(() => rm(dir, { recursive: true }));
 /** In an object, since whoever waits for a promise of a process waits for its end. */
 async function vitest(files: Record<string, string>) {
   await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
-  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
-  const reporters = ['default', join(ROOT, 'test/summary-reporter.ts')].map((name) => `--reporter=${name}`);
+  for (const [name, text] of Object.entries({ ...files, 'told.mjs': TOLD }))
+    await writeFile(join(dir, name), text);
+  const reporters = ['default', join(ROOT, 'test/summary-reporter.ts'), './told.mjs'].map(
+    (name) => `--reporter=${name}`,
+  );
   const args = [
     join(ROOT, 'node_modules/vitest/vitest.mjs'),
     'run',
@@ -67,12 +76,12 @@ test('the end names what failed and counts what vitest saw, also outside of any 
 test('a run that is ended from outside names what runs and what has not ended', async () => {
   const { run } = await vitest({
     'quick.test.ts': `${HEAD} test('ends', () => {});`,
-    'slow.test.ts': `${HEAD} test('hangs', () => new Promise(() => console.log('began')), 600_000);`,
+    'slow.test.ts': `${HEAD} test('hangs', () => new Promise(() => {}), 600_000);`,
   });
   let seen = '';
   run.stdout.on('data', (data: Buffer) => {
     seen += data.toString();
-    if (seen.includes('began') && seen.includes('quick.test.ts')) run.kill('SIGTERM');
+    if (seen.includes('TOLD hangs') && seen.includes('TOLD quick')) run.kill('SIGTERM');
   });
   const { exitCode, signal, stdout } = await run;
   expect(exitCode ?? signal).not.toBe(0);
