@@ -1,18 +1,29 @@
 /** What plans for containers ask of the steps, and what comes of it. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../config/index.ts';
+import { loadConfig, type Config } from '../config/index.ts';
 import { run } from '../disk/testing.ts';
+import { parseReference } from '../oci/reference.ts';
+import type { ContainerBuild } from '../release/official/build.ts';
+import { libraryOf } from '../release/official/entries.ts';
+import { parseLibrary } from '../release/official/library.ts';
+import { lintLibrary } from '../release/official/lint-library.ts';
+import { officialSettings, variantNames } from '../release/official/settings.ts';
 import { DIRECTORY } from '../run/layer/entry.ts';
 import { EPOCH, runStep, treeOf } from '../steps/testing.ts';
 import { makePlan } from './index.ts';
 import type { Step } from './types.ts';
 
-function stepsOf(branch: string, personality = 'base', set: string[] = []): Map<string, Step> {
-  const workspace = join(import.meta.dirname, '../../workspace');
-  const attributes = { product: 'container', branch, arch: 'amd64', personality };
-  return new Map(makePlan(loadConfig({ workspace, attributes, set })).steps.map((step) => [step.id, step]));
+const WORKSPACE = join(import.meta.dirname, '../../workspace');
+
+function configOf(branch: string, personality = 'base', set: string[] = [], arch = 'amd64'): Config {
+  const attributes = { product: 'container', branch, arch, personality };
+  return loadConfig({ workspace: WORKSPACE, attributes, set });
+}
+
+function stepsOf(...which: Parameters<typeof configOf>): Map<string, Step> {
+  return new Map(makePlan(configOf(...which)).steps.map((step) => [step.id, step]));
 }
 
 /** Paths in Arch's recipe that must not be in an archive, and what is beside them that must. */
@@ -47,6 +58,47 @@ test("Arch's images have nothing that its recipe leaves out, whatever the group"
   expect(listed.map((path) => path.replace(/\/$/, '')).sort()).toEqual([...IN].sort());
   const repro = stepsOf('arch', 'repro').get('package/rootfs')!.params['exclude'];
   expect(repro).toContain('etc/pacman.d/gnupg/*');
+});
+
+const BRANCHES = readdirSync(join(WORKSPACE, 'config/branch')).map((file) => basename(file, '.ini'));
+
+/** Kernels, what boots them, and what is run where they run. */
+const OF_MACHINES =
+  /^(?:linux-image|kernel|grub|shim|systemd|udev|dbus|kmod|iproute|dosfstools|busybox-static|tzdata|timezone|libstdc)/;
+
+test.each(BRANCHES)('%s: nothing of a machine is in it', (branch) => {
+  for (const arch of branch === 'arch' ? ['amd64'] : ['amd64', 'arm64']) {
+    const { base, extra } = stepsOf(branch, 'base', [], arch).get('bootstrap/resolve')!.params;
+    const packages = [base, extra].flat() as string[];
+    expect(packages.length).toBeGreaterThan(0);
+    expect(packages.filter((name) => OF_MACHINES.test(name))).toEqual([]);
+  }
+});
+
+test('each distribution has a name of its own for docker, and tags that the official images take', () => {
+  const names = BRANCHES.map((branch) => {
+    const { params } = stepsOf(branch).get('package/image')!;
+    const { repository, tag } = parseReference(`${params['name'] as string}:20260816`);
+    expect([repository, tag]).toEqual([`library/osmith-${branch}`, '20260816']);
+    expect((params['command'] as string[]).join()).toMatch(
+      branch === 'alpine' ? /^\/bin\/sh$/ : /^\S+\/bash$/,
+    );
+    return repository;
+  });
+  expect(new Set(names).size).toBe(BRANCHES.length);
+  const set = [
+    'official.maintainers=Ada Lovelace <ada@os.example> (@ada)',
+    'official.url=https://os.example/image.git',
+  ];
+  for (const branch of BRANCHES) {
+    const config = configOf(branch, 'base', set);
+    const builds = ['amd64', 'arm64'].map((arch) => ({ arch }) as ContainerBuild);
+    const released = { commit: 'a'.repeat(40), tag: 'refs/tags/16082026', stamp: '16082026' };
+    const text = libraryOf([{ ...variantNames(config), builds }], officialSettings(config), released);
+    const { library, faults } = parseLibrary(text, branch);
+    expect([...faults, ...lintLibrary(library, branch)]).toEqual([]);
+    expect(text).toContain('Tags: latest, base, base-16082026\nArchitectures: amd64, arm64v8\n');
+  }
 });
 
 test('an image says what it is, with either kind of layer', async () => {
