@@ -8,7 +8,7 @@ describe('login', () => {
   it('is a tmpfiles.d line with a hash, without the password', () => {
     const line = shadowLine(login, 'salt');
     expect(line).toMatch(
-      /^f\+ \/etc\/shadow 0640 root shadow - root:\$6\$rounds=1000\$salt\$[^:]+:20000:0:99999:7:::\n$/,
+      /^f\+ \/etc\/shadow 0600 root root - root:\$6\$rounds=1000\$salt\$[^:]+:20000:0:99999:7:::\n$/,
     );
     expect(line).toContain(sha512Crypt('secret', 'salt'));
     expect(line).not.toContain('secret');

@@ -20,10 +20,10 @@ export function oneTimeLogin(): Login {
 /**
  * The tmpfiles.d line. It replaces the whole file: accounts other than root have no passwords in our images, and a
  * missing entry means the same as a locked one. In a system that keeps /etc on disk this would last: such disks are
- * only ever started as snapshots with it.
+ * only ever started as snapshots with it. Only Debian's family has a group `shadow`.
  */
 export function shadowLine({ user, password }: Login, salt: string): string {
-  return `f+ /etc/shadow 0640 root shadow - ${user}:${sha512Crypt(password, salt)}:20000:0:99999:7:::\n`;
+  return `f+ /etc/shadow 0600 root root - ${user}:${sha512Crypt(password, salt)}:20000:0:99999:7:::\n`;
 }
 
 /** The credential's name for systemd, and its content. */
