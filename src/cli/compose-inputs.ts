@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { STDIN } from '../compose/templates.ts';
 import { OsmithError } from '../errors.ts';
-import { HttpError, PATIENT, retrying } from '../oci/http.ts';
+import { HttpError, PATIENT, request, retrying } from '../oci/http.ts';
 import { interruption } from './signals.ts';
 
 export interface ComposeInput {
@@ -28,7 +28,9 @@ export function inputStem(name: string): string {
 }
 
 async function download(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.any([interruption, AbortSignal.timeout(60_000)]) });
+  const response = await request(url, {
+    signal: AbortSignal.any([interruption, AbortSignal.timeout(60_000)]),
+  });
   if (!response.ok) {
     await response.body?.cancel();
     throw new HttpError(response.status, url);

@@ -7,13 +7,15 @@ import { defaultStoreDir, randomUuid } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import { configFiles } from '../plan/config-volume.ts';
 import { hostArch } from '../plan/tools.ts';
+import type { Plan } from '../plan/types.ts';
 import { OVERLAY, unpackPlan, type ConfigChanges } from '../plan/unpack.ts';
 import { openReporter } from '../report/reporter.ts';
+import { forgetResults } from '../run/forget.ts';
 import { copyArtifact, streamArtifact } from '../run/place-files.ts';
 import { requireHost } from '../run/host.ts';
-import { runPlan } from '../run/scheduler.ts';
+import { dependencies, runPlan } from '../run/scheduler.ts';
 import { lazyScratch } from '../run/scratch.ts';
-import { openStore, type Store } from '../run/store.ts';
+import { openStore, type Result, type Store } from '../run/store.ts';
 import type { Blob } from '../steps/types.ts';
 import { version } from '../version.ts';
 import { collect, sizeOption } from './arguments.ts';
@@ -75,8 +77,14 @@ async function unpack(name: string, what: string, flags: Flags, command: Command
     else if (isText(what)) process.stdout.write((await partText(os, format!, place))!);
     else {
       const part = await partOf(os, format!, place);
-      const blob = part ?? (await assemble(os, format!, { flags, command, place, isLive: what === 'live' }));
-      await handOut(os, format!, blob, { flags, store, json: globals(command).json });
+      const made = part
+        ? { blob: part, once: [] }
+        : await assemble(os, format!, { flags, command, place, isLive: what === 'live' });
+      try {
+        await handOut(os, format!, made.blob, { flags, store, json: globals(command).json });
+      } finally {
+        await forgetResults(store, made.once);
+      }
     }
   } finally {
     await scratch.release();
@@ -106,11 +114,24 @@ interface AssembleOptions {
   isLive: boolean;
 }
 
+interface Assembled {
+  blob: Blob;
+  /** What holds a serial number that no other disk gets. */
+  once: Result[];
+}
+
+/** A step and all that is made of what it makes. */
+function stepsFrom(first: string, { steps }: Plan): string[] {
+  const found = new Set([first]);
+  for (const step of steps) if (dependencies(step).some((id) => found.has(id))) found.add(step.id);
+  return [...found];
+}
+
 async function assemble(
   os: OsImage,
   format: string,
   { flags, command, place, isLive }: AssembleOptions,
-): Promise<Blob> {
+): Promise<Assembled> {
   const { assembly } = os;
   const global = globals(command);
   const { workspace, localdir } = global;
@@ -137,7 +158,9 @@ async function assemble(
       `warning: the disk is not bit for bit that of the build: Osmith was ${assembly.osmith} there and is ${version()} here, or its tools are other ones\n`,
     );
   const made = results.get(from.step)!.files[from.output];
-  if (made !== undefined) return made;
+  const isNew = changes?.serial?.replace === false && serial === changes.serial.value;
+  const once = isNew ? stepsFrom(OVERLAY, plan).flatMap((id) => results.get(id) ?? []) : [];
+  if (made !== undefined) return { blob: made, once };
   throw new OsmithError(
     'E_IMAGE',
     `The image says that ${from.step} makes ${from.output}, which it does not`,

@@ -28,12 +28,17 @@ function aspects(a: FileFacts, b: FileFacts, contentOnly: boolean): Aspect[] {
   return what;
 }
 
-export function compareListings(a: Listing, b: Listing, options: CompareOptions): TreeComparison {
-  const paths = [...new Set([...a.keys(), ...b.keys()])].filter((path) => !options.ignore(path));
+/** Of all paths everything, unless the options say otherwise. */
+export function compareListings(
+  a: Listing,
+  b: Listing,
+  { ignore = () => false, contentOnly = false }: Partial<CompareOptions> = {},
+): TreeComparison {
+  const paths = [...new Set([...a.keys(), ...b.keys()])].filter((path) => !ignore(path));
   const result: TreeComparison = { differences: [], neutralised: [], same: 0 };
   for (const path of paths) {
     const [left, right] = [a.get(path), b.get(path)];
-    const difference = compareOne(path, left, right, options.contentOnly);
+    const difference = compareOne(path, left, right, contentOnly);
     if (difference !== undefined) result.differences.push(difference);
     else if (left!.digest !== right!.digest) result.neutralised.push(path);
     else result.same += 1;

@@ -45,10 +45,7 @@ async function textRows(a: string, b: string): Promise<Row[]> {
 /** Paths in two images, if that is what they are. */
 async function imageRows(a: string, b: string, context: ReadContext): Promise<Row[]> {
   try {
-    const compared = compareListings(await listPath(a, context), await listPath(b, context), {
-      ignore: () => false,
-      contentOnly: false,
-    });
+    const compared = compareListings(await listPath(a, context), await listPath(b, context));
     const keys = compared.neutralised.map((name): Row => {
       return { change: 'changed', name, a: 'in nothing but signatures and keys', b: '' };
     });

@@ -7,8 +7,8 @@ import { createHash, hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { MODE_TYPES } from '../diff/archives.ts';
 import type { FileFacts, Listing } from '../diff/types.ts';
-import { OsmithError } from '../errors.ts';
 import { decodeName } from '../run/layer/name.ts';
+import { readAttributes, unreadable, XATTR_MAGIC } from './ext4-attributes.ts';
 import { attributesText, namesText } from './facts.ts';
 
 const ROOT_INODE = 2;
@@ -16,11 +16,6 @@ const ROOT_INODE = 2;
 const KNOWN_FEATURES = 0x2 | 0x4 | 0x40 | 0x80 | 0x200 | 0x2000;
 const RECOVER = 0x4;
 const EXTENTS = 0x80000;
-const XATTR_MAGIC = 0xea020000;
-const PREFIXES: Record<number, string> = {
-  ...{ 0: '', 1: 'user.', 2: 'system.posix_acl_access', 3: 'system.posix_acl_default' },
-  ...{ 4: 'trusted.', 6: 'security.', 7: 'system.' },
-};
 
 export interface Superblock {
   uuid: string;
@@ -33,6 +28,12 @@ export interface Superblock {
   needsRecovery: boolean;
 }
 
+export interface Tree {
+  listing: Listing;
+  /** What lacks the digest of its content, by inode. */
+  files: Map<number, FileFacts>;
+}
+
 interface Inode {
   mode: number;
   uid: number;
@@ -43,12 +44,6 @@ interface Inode {
   data: Buffer;
   raw: Buffer;
   attributeBlock: number;
-}
-
-function unreadable(why: string): OsmithError {
-  return new OsmithError('E_NO_IMAGE', `The ext4 file system cannot be read: ${why}`, {
-    hint: 'Build the image again, without --live-update',
-  });
 }
 
 export class Ext4 {
@@ -170,7 +165,9 @@ export class Ext4 {
     yield* zeros(size);
   }
 
-  #digest(inode: Inode): string {
+  /** SHA-256 of what a file with this inode holds. */
+  digest(number: number): string {
+    const inode = this.#inode(number);
     if (inode.size > this.#piece.length) {
       const whole = createHash('sha256');
       for (const piece of this.#content(inode)) whole.update(piece);
@@ -201,27 +198,15 @@ export class Ext4 {
     return Buffer.concat(all);
   }
 
-  /** `entries`: first entry; `values`: what offsets of values count from. */
-  #attributes(area: Buffer, entries: number, values: number, into: Map<string, Buffer>): void {
-    for (let at = entries; area.readUInt32LE(at) !== 0;) {
-      const length = area[at]!;
-      const name = (PREFIXES[area[at + 1]!] ?? '?') + area.toString('utf8', at + 16, at + 16 + length);
-      if (area.readUInt32LE(at + 4) !== 0) throw unreadable('an attribute is too large');
-      const value = values + area.readUInt16LE(at + 2);
-      into.set(name, area.subarray(value, value + area.readUInt32LE(at + 8)));
-      at += (16 + length + 3) & ~3;
-    }
-  }
-
   #attributesOf({ raw, attributeBlock }: Inode): Map<string, Buffer> {
     const found = new Map<string, Buffer>();
     const at = 128 + (raw.length > 128 ? raw.readUInt16LE(128) : 0);
     if (at + 8 <= raw.length && raw.readUInt32LE(at) === XATTR_MAGIC)
-      this.#attributes(raw, at + 4, at + 4, found);
+      readAttributes(raw, at + 4, at + 4, found);
     if (attributeBlock !== 0) {
       const block = this.#read(attributeBlock * this.#block, this.#block);
       if (block.readUInt32LE(0) !== XATTR_MAGIC) throw unreadable('a block of attributes is none');
-      this.#attributes(block, 32, 0, found);
+      readAttributes(block, 32, 0, found);
     }
     return found;
   }
@@ -251,7 +236,6 @@ export class Ext4 {
     };
     if (type === 'file') {
       facts.size = inode.size;
-      facts.digest = this.#digest(inode);
     } else if (type === 'symlink') {
       const target = inode.size < 60 ? inode.data.subarray(0, inode.size) : this.#whole(inode);
       facts.detail = decodeName(target);
@@ -265,9 +249,17 @@ export class Ext4 {
     return facts;
   }
 
-  /** All that is in it but `lost+found`; the root directory itself is the path ''. */
+  /** All that is in it, with contents. */
   list(): Listing {
+    const { listing, files } = this.tree();
+    for (const [inode, facts] of files) facts.digest = this.digest(inode);
+    return listing;
+  }
+
+  /** All that is in it but `lost+found`, without contents; the root directory itself is the path ''. */
+  tree(): Tree {
     const listing: Listing = new Map();
+    const files: Tree['files'] = new Map();
     const byInode = new Map<number, { facts: FileFacts; paths: string[] }>();
     const walk = (path: string, number: number): void => {
       const known = byInode.get(number);
@@ -281,6 +273,7 @@ export class Ext4 {
       const facts = this.#facts(inode);
       byInode.set(number, { facts, paths: [path] });
       listing.set(path, facts);
+      if (facts.type === 'file') files.set(number, facts);
       if (facts.type !== 'directory') return;
       for (const [name, child] of this.#directory(inode)) {
         if (path === '' && name === 'lost+found') continue;
@@ -289,6 +282,6 @@ export class Ext4 {
     };
     walk('', ROOT_INODE);
     for (const { facts, paths } of byInode.values()) facts.names = namesText(paths);
-    return listing;
+    return { listing, files };
   }
 }

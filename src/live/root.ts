@@ -27,7 +27,7 @@ export function summary(differences: readonly Difference[]): string {
 }
 
 export function differencesOf(a: Listing, b: Listing): Difference[] {
-  return compareListings(a, b, { ignore: () => false, contentOnly: false }).differences;
+  return compareListings(a, b).differences;
 }
 
 export interface Origin {

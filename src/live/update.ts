@@ -14,10 +14,10 @@ import type { Store } from '../run/store.ts';
 import type { Tools } from '../vm/tools.ts';
 import { openDebugfs, type WaitingDebugfs } from './debugfs.ts';
 import { copyRegion, sameRegion } from './disk.ts';
-import { Ext4 } from './ext4.ts';
 import type { HeldImage } from './held.ts';
 import { checkNoMachine } from './in-use.ts';
 import { inspect, readTables, type Found, type LiveBuild } from './inspect.ts';
+import { openReaders, type Readers } from './readers.ts';
 import { differencesOf, patchRoot, refuse, summary } from './root.ts';
 import { noteOf, treeDigest, writeState } from './state.ts';
 
@@ -43,6 +43,7 @@ export interface Workshop {
   /** For new contents. */
   dir: string;
   debugfs: Promise<WaitingDebugfs>;
+  readers: Readers;
   close: () => Promise<void>;
 }
 
@@ -55,11 +56,12 @@ export async function openWorkshop(
   const read = [dir, join(store.dir, 'blobs')];
   const debugfs = tools.then((ready) => openDebugfs(ready, { image: copy, read }));
   debugfs.catch(() => {}); // told to who waits for it
+  const readers = openReaders();
   const close = async () => {
     (await debugfs.catch(() => undefined))?.close();
-    await rm(dir, { recursive: true, force: true });
+    await Promise.all([readers.close(), rm(dir, { recursive: true, force: true })]);
   };
-  return { dir, debugfs, close };
+  return { dir, debugfs, readers, close };
 }
 
 /** Updates one image. Throws E_LIVE; the image is then as it was. */
@@ -82,7 +84,7 @@ export async function updateImage(
 /** `disk`: the image as a raw disk. `copied`: when the copy is whole. */
 async function updateDisk(
   image: HeldImage,
-  { dir, debugfs }: Workshop,
+  { dir, debugfs, readers }: Workshop,
   { disk, copied }: { disk: string; copied: Promise<void> },
   build: LiveBuild,
   context: LiveContext,
@@ -104,22 +106,30 @@ async function updateDisk(
     await patchRoot(patch, debugfs, { store, signal, ready: copied });
   }
   await copied;
-  const after = finish(copy, root, found, build.tree.listing);
+  const after = await finish(copy, root, found, { wanted: build.tree.listing, readers });
   await replace(image, found, after, build, context);
   return { file, paths, kept, changed: true };
 }
 
 /** What is beside the root file system; then all is read again. What the latter holds. Throws E_LIVE if it is wrong. */
-function finish(copy: string, root: Partition, { regions, stale, size }: Found, wanted: Listing): Listing {
+async function finish(
+  copy: string,
+  root: Partition,
+  { regions, stale, size }: Found,
+  { wanted, readers }: { wanted: Listing; readers: Readers },
+): Promise<Listing> {
   const fd = openSync(copy, 'r+');
   try {
     for (const region of stale) copyRegion(region, fd);
     // The record tells of the image that a full build wrote.
     if (size + RECORD_SIZE <= root.size)
       writeSync(fd, Buffer.alloc(RECORD_SIZE), 0, RECORD_SIZE, root.start + root.size - RECORD_SIZE);
-    const after = new Ext4(fd, root.start).list();
+    const reading = readers.list(copy, root.start);
+    reading.catch(() => {}); // told to who waits for it
+    const same = regions.every((region) => sameRegion(region, fd));
+    const after = await reading;
     const differences = differencesOf(wanted, after);
-    if (differences.length > 0 || !regions.every((region) => sameRegion(region, fd)))
+    if (differences.length > 0 || !same)
       throw refuse(`The updated image is not what a full build makes: ${summary(differences)}`);
     return after;
   } finally {

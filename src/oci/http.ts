@@ -1,7 +1,6 @@
 /** Requests to a registry: retried when it is worth it, authorised when it asks for that (OCI distribution specification). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import '../connections.ts';
 import { OsmithError } from '../errors.ts';
 import { findCredentials, type Credentials } from './auth.ts';
 
@@ -59,6 +58,12 @@ export function parseChallenge(header: string): { scheme: string; parameters: Re
   return { scheme: scheme.toLowerCase(), parameters };
 }
 
+/** `fetch`, with what it needs loaded when the first request is made: most commands make none. */
+export const request: typeof fetch = async (...asked) => {
+  await import('../connections.ts');
+  return fetch(...asked);
+};
+
 const tokenAnswer = z.looseObject({ token: z.string().optional(), access_token: z.string().optional() });
 
 function basic({ username, password }: Credentials): string {
@@ -91,11 +96,11 @@ async function fetchToken(
     body.set('grant_type', 'refresh_token');
     body.set('refresh_token', secret.identityToken);
     body.set('client_id', 'osmith');
-    response = await fetch(realm, { method: 'POST', body, signal });
+    response = await request(realm, { method: 'POST', body, signal });
   } else {
     for (const [key, value] of body) realm.searchParams.set(key, value);
     const headers = secret === undefined ? {} : { authorization: basic(secret) };
-    response = await fetch(realm, { headers, signal });
+    response = await request(realm, { headers, signal });
   }
   if (!response.ok) throw new HttpError(response.status, realm.origin);
   const answer = tokenAnswer.parse(await response.json());
@@ -140,7 +145,7 @@ export function openSession(base: string, host: string, repository: string): Ses
     const before = authorization;
     const granted = await before?.catch(() => undefined);
     const attempt = (token: string | undefined) =>
-      fetch(url, {
+      request(url, {
         ...{ method, signal, headers: token === undefined ? headers : { ...headers, authorization: token } },
         ...(body === undefined ? {} : { body, duplex: 'half' }),
       } as RequestInit);

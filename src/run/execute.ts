@@ -56,6 +56,8 @@ async function runStep(environment: Environment, execution: Execution): Promise<
   const { plan, step, key, parts, emit, onFailure } = execution;
   const { store, scratch, signal } = environment;
   const kind = await loadKind(step.kind);
+  // For what it fetches by itself.
+  if (step.network === true) await import('../connections.ts');
   const params = kind.params.safeParse(step.params);
   if (!params.success) {
     throw new OsmithError(

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -167,6 +168,9 @@ test('files are laid over the configuration, and the machine gets a serial numbe
   expect(read('DevicePortConfig/override.json')).toBe('{}\n');
   expect(statSync(join(dir, 'over.raw')).size).toBe(700 * MIB);
   expect(run('sgdisk', '-v', 'over.raw')).toContain('No problems found');
+  // No other disk gets this number: nothing of it stays in the store.
+  const digest = run('sha256sum', 'over.raw').split(' ')[0]!;
+  expect(existsSync(join(defaultStoreDir(), 'blobs/sha256', digest.slice(0, 2), digest))).toBe(false);
   rmSync(join(dir, 'over.raw'));
   // The disk is there from the build, only its format is made.
   shell('osmith unpack layout live --serial none -f qcow2 --size 1G -o large.qcow2');
