@@ -1,5 +1,6 @@
 /** The machine's disks, and which of them the system goes to. */
 import { z } from 'zod';
+import { SECTOR } from '../disk/layout.ts';
 import { OsmithError } from '../errors.ts';
 import { must, type RunProgram } from '../update/programs.ts';
 
@@ -10,6 +11,8 @@ export interface Device {
   type: string;
   /** Bytes. */
   size: number;
+  /** Of a partition: the byte of its disk that it begins with. */
+  start: number;
   ro: boolean;
   /** Bytes of a sector. */
   sector: number;
@@ -33,7 +36,14 @@ const text = z
 
 const entry = z.object({
   ...{ name: z.string(), path: z.string(), type: z.string(), size: z.number(), ro: z.boolean() },
-  ...{ 'log-sec': z.number(), pkname: text, tran: text, model: text, serial: text },
+  ...{
+    'log-sec': z.number(),
+    start: z.number().nullable(),
+    pkname: text,
+    tran: text,
+    model: text,
+    serial: text,
+  },
   ...{ pttype: text, fstype: text, label: text, partlabel: text },
 });
 
@@ -51,6 +61,8 @@ export function parseDevices(json: string): Device[] {
       .filter(({ pkname }) => pkname === parent)
       .map(({ name, path, type, size, ro, tran, model, serial, label, ...given }) => ({
         ...{ name, path, type, size, ro, model, serial, label, sector: given['log-sec'] },
+        // In sectors of 512 bytes, whatever the disk has.
+        start: (given.start ?? 0) * SECTOR,
         ...{ transport: tran, table: given.pttype, filesystem: given.fstype, partName: given.partlabel },
         children: below(name),
       }));

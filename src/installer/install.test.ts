@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MIB, SECTOR } from '../disk/layout.ts';
 import { describeWith, run } from '../disk/testing.ts';
+import type { Device } from './disks.ts';
 import { install, wipe } from './install.ts';
 import { readOptions } from './options.ts';
 import { bench, disk, fatVolume, HEAD, ROOT, type Bench } from './testing.ts';
@@ -30,6 +31,12 @@ function partitions(path: string): string[] {
 /** SHA-256 of all of a disk. */
 function digest(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+/** A partition as lsblk tells of it; places in sectors. */
+function part(disk: Device, partName: string, start: number, end: number): Device {
+  const place = { start: start * SECTOR, size: (end - start) * SECTOR };
+  return { ...disk, name: `${disk.name}1`, type: 'part', partName, ...place };
 }
 
 /** Files of the installed CONFIG. */
@@ -103,11 +110,21 @@ describeWith(['sfdisk', 'sgdisk', 'mkfs.vfat', 'mcopy', 'mdel'], 'an installatio
     const path = add(machine, 'vda');
     await install(machine, readOptions('eve_soft_serial=1'));
     const fd = openSync(path, 'r+');
-    const persist = 2174976 * SECTOR;
-    for (const at of [IMGA, persist]) writeSync(fd, 'mine', at);
+    // The last four bytes of P3, too.
+    const mine = [IMGA, 2174976 * SECTOR, 2457567 * SECTOR - 4];
+    for (const at of mine) writeSync(fd, 'mine', at);
+    const [device] = machine.devices;
+    device!.children = [
+      ['IMGA', 75776, 1124352],
+      ['CONFIG', 2172928, 2174976],
+      ['P3', 2174976, 2457567],
+    ].map(([partName, start, end]) => part(device!, String(partName), Number(start), Number(end)));
     await install(machine, readOptions('osmith.install.erase osmith.install.skip=root,config,persist'));
-    expect([bytes(path, IMGA, 4).toString(), bytes(path, persist, 4).toString()]).toEqual(['mine', 'mine']);
+    for (const at of mine) expect(bytes(path, at, 4).toString()).toBe('mine');
     expect(config(path, 'soft_serial')).toBe('1\n');
+    expect(machine.console.heard()).toMatch(
+      /all of it but what is skipped \(root, config, persist\) will be/,
+    );
   });
 
   it('puts persistent data on another disk', async () => {
@@ -191,9 +208,23 @@ describeWith(['sfdisk', 'mkfs.vfat', 'mcopy'], 'an installation that cannot be',
       'a disk with partitions',
       '',
       ({ devices: [device] }) => {
-        device!.children = [{ ...device!, name: 'vda1', type: 'part', partName: 'P3' }];
+        device!.children = [part(device!, 'P3', 2048, 4096)];
       },
       /The disk vda holds partitions P3/,
+    ],
+    [
+      'a disk without what is to be skipped',
+      'osmith.install.skip=persist',
+      () => {},
+      /The disk vda has no partition P3: it cannot stay as it is/,
+    ],
+    [
+      'a disk with what is to be skipped in another place',
+      'osmith.install.skip=persist osmith.install.erase',
+      ({ devices: [device] }) => {
+        device!.children = [part(device!, 'P3', 2048, 4096)];
+      },
+      /The disk vda has its P3 in another place: it cannot stay as it is/,
     ],
     [
       'a disk with something on it',

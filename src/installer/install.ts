@@ -94,14 +94,29 @@ async function checkEmpty({ console }: Machine, options: InstallOptions, disk: D
   }
   const data = dataOn(disk, await hasBytes(disk));
   if (data === undefined) return;
-  if (options.erase) return console.say(`The disk ${disk.name} holds ${data}: all of it will be lost`);
+  const { skip } = options;
+  const all = skip.length === 0 ? 'all of it' : `all of it but what is skipped (${skip.join(', ')})`;
+  if (options.erase) return console.say(`The disk ${disk.name} holds ${data}: ${all} will be lost`);
   if (options.interactive) {
-    console.say(`The disk ${describeDisk(disk)} holds ${data}. All of it would be lost.`);
+    console.say(`The disk ${describeDisk(disk)} holds ${data}: ${all} would be lost.`);
     if ((await console.ask(`Enter its name, ${disk.name}, to erase it:`)) === disk.name) return;
   }
   throw new OsmithError('E_INSTALL', `The disk ${disk.name} holds ${data}`, {
     hint: 'Nothing has been written. The option erase=yes permits to destroy that, disk=NAME chooses another disk',
   });
+}
+
+/** Throws E_INSTALL unless what is to stay as it is lies where the new table will have it. */
+function checkSkipped(disk: Device, { partitions }: Placement, skipped: readonly string[]): void {
+  for (const { spec, start, size } of partitions.filter((placed) => skipped.includes(placed.spec.name))) {
+    const title = spec.title ?? spec.name;
+    const found = disk.children.find(({ partName }) => partName === title);
+    if (found?.start === start && found.size === size) continue;
+    const why = found === undefined ? `has no partition ${title}` : `has its ${title} in another place`;
+    throw new OsmithError('E_INSTALL', `The disk ${disk.name} ${why}: it cannot stay as it is`, {
+      hint: 'Nothing has been written. Leave it out of the option skip',
+    });
+  }
 }
 
 async function configPiece(
@@ -158,6 +173,9 @@ export async function install(machine: Machine, options: InstallOptions): Promis
   const placed = placements(manifest, disk, persist);
   for (const each of [disk, ...(persist === undefined ? [] : [persist])])
     await checkEmpty(machine, options, each);
+  const skipped = options.skip.flatMap((part) => manifest.roles[part] ?? []);
+  checkSkipped(disk, placed.system, skipped);
+  if (persist !== undefined) checkSkipped(persist, placed.persist!, skipped);
   const parts = [...manifest.parts, { partition: 'the boot code', ...manifest.head }];
   const sources = parts.map(({ partition, file, ...rest }) => ({
     name: partition,
@@ -166,7 +184,6 @@ export async function install(machine: Machine, options: InstallOptions): Promis
   }));
   await checkSources(sources, console);
   const { serial, replaced } = await configPiece(machine, options, manifest);
-  const skipped = options.skip.flatMap((part) => manifest.roles[part] ?? []);
   const pieces = piecesOf(manifest, placed.system, medium.dir, skipped, replaced);
   if (options.pause.includes('before')) await console.ask('Press Enter to install.');
   await write(machine, options, manifest, { disk, ...(persist && { persist }), placed, pieces });

@@ -24,7 +24,16 @@ export function disk(path: string, name: string, mib: number, more: Partial<Devi
   ftruncateSync(fd, mib * MIB);
   closeSync(fd);
   return {
-    ...{ name, path, type: 'disk', size: mib * MIB, ro: false, sector: SECTOR, transport: 'virtio' },
+    ...{
+      name,
+      path,
+      type: 'disk',
+      size: mib * MIB,
+      start: 0,
+      ro: false,
+      sector: SECTOR,
+      transport: 'virtio',
+    },
     ...{ model: '', serial: '', table: '', filesystem: '', label: '', partName: '', children: [] },
     ...more,
   };

@@ -113,10 +113,12 @@ export interface WriteRequest {
 export async function writeDisk({ run, console, ...request }: WriteRequest): Promise<void> {
   const { path, placement, pieces, head, wiped, seed, verify } = request;
   const first = Math.min(...placement.partitions.map(({ start }) => start));
+  // The last partition may reach to the table at the end, and be one that stays as it is.
+  const end = Math.max(...placement.partitions.map(({ start, size }) => start + size), placement.total - MIB);
   const device = await openDevice(path, run);
   try {
     await zero(device, 0, first);
-    await zero(device, placement.total - MIB, MIB);
+    await zero(device, end, placement.total - end);
     for (const piece of pieces) await copyTo(device, piece, progressOn(console, `writing ${piece.name}`));
     for (const { spec, start, size } of placement.partitions)
       if (wiped.includes(spec.name)) await wipeEnds(device, start, size);
