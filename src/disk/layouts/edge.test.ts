@@ -2,11 +2,13 @@
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { RECORD_SIZE } from '../gpt-slots.ts';
 import { hybridEntries, MBR_ENTRIES } from '../hybrid-mbr.ts';
 import { MIB, place, type DiskLayout } from '../layout.ts';
 import { sfdiskArgv, sfdiskScript } from '../sfdisk.ts';
 import { describeWith, run, scratch } from '../testing.ts';
 import {
+  edge2024InstalledLayout,
   edge2024InstallerLayout,
   edge2024Layout,
   edge2026InstalledLayout,
@@ -104,9 +106,13 @@ describeWith(['sfdisk', 'sgdisk'], 'disks of edge systems', () => {
     ]);
   });
 
-  it('of 2024: a slot is as large as its contents, if those are larger', () => {
-    const { partitions } = place(edge2024Layout, { imga: 600 * MIB + 1, conf: MIB }, false);
-    expect(partitions.at(-1)!.size).toBe(601 * MIB);
+  it('of 2024: a slot is as large as its contents, if those are larger, and what says what they are', () => {
+    const sizeOf = (layout: DiskLayout, imga: number) =>
+      place(layout, { imga }, false, 4096 * MIB).partitions.find(({ spec }) => spec.name === 'imga')!.size;
+    expect(sizeOf(edge2024Layout, 600 * MIB - RECORD_SIZE)).toBe(600 * MIB);
+    expect(sizeOf(edge2024Layout, 600 * MIB)).toBe(601 * MIB);
+    // All of the slot of such a disk.
+    expect(sizeOf(edge2024InstalledLayout, 601 * MIB)).toBe(601 * MIB);
   });
 
   it('of 2026: what a machine runs from', () => {

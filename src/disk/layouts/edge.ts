@@ -2,6 +2,7 @@
  * Disks of edge systems: two slots for the root file system, one volume with the configuration, and the rest for what is
  * kept. Places follow the order of a list, numbers do not: updaters and installers know partitions by their numbers.
  */
+import { RECORD_SIZE } from '../gpt-slots.ts';
 import { layoutSchema, MIB, SECTOR, type DiskLayout, type PartitionSpec } from '../layout.ts';
 import { BASIC_DATA_TYPE, ESP_TYPE } from './types.ts';
 
@@ -41,16 +42,20 @@ function partitionsOf({ efi, slot, config }: Generation) {
     contents: 'image',
   } as const;
   const esp = { title: 'EFI System', type: ESP_TYPE, size: { bytes: efi } } as const;
+  const imga = {
+    ...{ name: 'imga', number: 2, title: 'IMGA', type: SLOT_TYPE, uuid: uuid('0052'), attributes: ACTIVE },
+    contents: 'image',
+  } as const;
   return {
     efi: {
       ...{ ...esp, name: 'efi', number: 1, uuid: uuid('0051'), contents: 'esp' },
       attributes: ['LegacyBIOSBootable'],
     },
     efi_b: { ...esp, name: 'efi_b', number: 7, uuid: uuid('0056'), contents: 'fat' },
-    imga: {
-      ...{ name: 'imga', number: 2, title: 'IMGA', type: SLOT_TYPE, uuid: uuid('0052'), attributes: ACTIVE },
-      ...{ size: { times: 1, headroom: 0, min: slot }, contents: 'image' },
-    },
+    // What a slot holds is said at its end.
+    imga: { ...imga, size: { times: 1, headroom: RECORD_SIZE, min: slot } },
+    /** With the whole slot of a machine's disk in it, the end included. */
+    imga_whole: { ...imga, size: { times: 1, headroom: 0, min: slot } },
     imgb: {
       ...{ name: 'imgb', number: 3, title: 'IMGB', type: SLOT_TYPE, uuid: uuid('0053') },
       ...{ size: { times: 1, headroom: 0, min: slot, like: 'imga' }, contents: 'empty' },
@@ -126,10 +131,10 @@ export const edge2026InstallerLayout = edgeLayout(2026, '-installer', [
 
 /** What installers make of a machine's disk. */
 export const edge2024InstalledLayout = edgeLayout(2024, '-installed', [
-  ...(['efi', 'imga', 'imgb', 'conf', 'persist'] as const),
+  ...(['efi', 'imga_whole', 'imgb', 'conf', 'persist'] as const),
 ]);
 export const edge2026InstalledLayout = edgeLayout(2026, '-installed', [
-  ...(['efi', 'efi_b', 'imga', 'imgb', 'conf', 'persist'] as const),
+  ...(['efi', 'efi_b', 'imga_whole', 'imgb', 'conf', 'persist'] as const),
 ]);
 
 /** By the layout of what machines run from: that of the medium that brings it, and that of the disks it is put on. */

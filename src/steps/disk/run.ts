@@ -3,9 +3,11 @@ import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkFleet, needFact, type Need } from '../../disk/fleet.ts';
 import { writeFatVolume } from '../../disk/fat-volume.ts';
+import { RECORD_SIZE } from '../../disk/gpt-slots.ts';
 import { hybridEntries, MBR_ENTRIES } from '../../disk/hybrid-mbr.ts';
 import { seededId32 } from '../../disk/ids.ts';
 import { MIB, place, type Placement } from '../../disk/layout.ts';
+import { SLOT_TYPE } from '../../disk/layouts/edge.ts';
 import { fatBytes } from '../../disk/mkfs-vfat.ts';
 import { GROW_MARK, sfdiskArgv, sfdiskScript } from '../../disk/sfdisk.ts';
 import { checkLimit, largestOf, partsFact, partsOf, type Part } from '../../disk/size-limit.ts';
@@ -43,13 +45,19 @@ function contentSizes(context: Context, espBytes: number): Record<string, number
   return Object.fromEntries(sizes);
 }
 
+/** Bytes of a root file system in a slot, and of what is said about it at the slot's end. */
+function slotNeed(context: Context, name: string): number {
+  return context.blob(name).size + RECORD_SIZE;
+}
+
 /** Throws E_TOO_LARGE for what its partition cannot hold, and says what is largest in it. */
 function checkContents(context: Context, layout: Params['layout'], boot: readonly EspFile[]): void {
-  for (const { name, size, contents } of layout.partitions) {
+  for (const { name, type, size, contents } of layout.partitions) {
     if (!('bytes' in size)) continue;
     if (contents === 'image') {
       const what = `The image for the partition ${name}`;
-      checkLimit(what, context.blob(name).size, size.bytes, partsOf(context.facts(name)));
+      const need = type === SLOT_TYPE ? slotNeed(context, name) : context.blob(name).size;
+      checkLimit(what, need, size.bytes, partsOf(context.facts(name)));
     } else if (contents === 'esp') {
       const what = `What boots the system, for the partition ${name},`;
       const parts = largestOf(boot.map(({ target, size }) => ({ path: target, size })));
@@ -121,7 +129,7 @@ function needOf(context: Context, files: readonly EspFile[]): Need {
   const { slot, system } = context.params;
   const other = system === 'slots' ? ['vmlinuz', 'initrd'].map((input) => context.blob(input).size) : [];
   return {
-    slot: slot === undefined ? undefined : context.blob(slot).size,
+    slot: slot === undefined ? undefined : slotNeed(context, slot),
     esp: fatBytes([...files.map(({ size }) => size), ...other]),
   };
 }
