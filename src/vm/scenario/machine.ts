@@ -1,6 +1,6 @@
 /** The machine that a scenario asks for. */
-import { constants, createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
@@ -9,6 +9,7 @@ import { efiNames } from '../../disk/efi.ts';
 import { MIB } from '../../disk/layout.ts';
 import type { Acceleration } from '../accel.ts';
 import { alterDisk } from '../alter.ts';
+import { copyDisk } from '../copy-disk.ts';
 import { OsmithError } from '../../errors.ts';
 import { artifact, type Image } from '../image.ts';
 import type { Login } from '../login.ts';
@@ -88,7 +89,7 @@ async function bootDisk(scenario: Scenario, image: Image, tools: Tools, dir: str
   if (scenario.alter.length === 0 && !keeps && !viaDisk && scenario.disk === undefined)
     return { file: original, format: 'raw' };
   const file = join(dir, DISK);
-  await copyFile(original, file, constants.COPYFILE_FICLONE);
+  await copyDisk(original, file);
   if (scenario.disk !== undefined) await enlarge(file, scenario.disk);
   for (const alteration of scenario.alter) await alterDisk(tools, file, dir, image.arch, alteration);
   return { file, format: 'raw', ...(keeps && { writable: true, disposable: true }) };
@@ -105,7 +106,7 @@ async function bootMedium(
   const keeps = keepsMedium(scenario);
   if (scenario.alter.length === 0 && !keeps) return { file: original, format: 'raw', medium };
   const file = join(dir, MEDIUM);
-  await copyFile(original, file, constants.COPYFILE_FICLONE);
+  await copyDisk(original, file);
   for (const alteration of scenario.alter) await alterDisk(tools, file, dir, image.arch, alteration);
   return { file, format: 'raw', medium, ...(keeps && { writable: true }) };
 }
@@ -116,7 +117,7 @@ async function ownDisks({ disks }: Scenario, image: Image, dir: string): Promise
   for (const [index, file] of files.entries()) {
     const { mib, from } = disks[index]!;
     if (from === undefined) await writeFile(file, '');
-    else await copyFile(artifact(image, from), file, constants.COPYFILE_FICLONE);
+    else await copyDisk(artifact(image, from), file);
     await enlarge(file, mib);
   }
   return files.map((file) => ({ file, format: 'raw', writable: true, disposable: true }));
