@@ -7,9 +7,9 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { osmith, type Finished } from './support/osmith.ts';
+import { EDGE as NAME, edge as edgeIn } from './support/edge.ts';
+import type { Finished } from './support/osmith.ts';
 
-const NAME = 'osmith_deb_amd64';
 const SECTOR = 512;
 const MIB = 1 << 20;
 /** MiB. */
@@ -27,18 +27,7 @@ const SETTINGS = [
 let dir = '';
 
 function edge(command: string, out: string, set: string[], more: string[] = []): Promise<Finished> {
-  const settings = set.flatMap((setting) => ['--set', setting]);
-  return osmith([
-    command,
-    '--product',
-    'edge',
-    '--arch',
-    'amd64',
-    '--out',
-    join(dir, out),
-    ...settings,
-    ...more,
-  ]);
+  return edgeIn(command, join(dir, out), set, more);
 }
 
 function run(...argv: string[]): string {

@@ -4,6 +4,7 @@ export const LONG = process.env['OSMITH_TEST'] === 'all';
 /** Whole files of that kind. */
 export const LONG_FILES = [
   'test/distros-foreign.test.ts',
+  'test/edge-machines.test.ts',
   'test/edge-slots.test.ts',
   'test/flatpak-faults.test.ts',
   'test/ostree-pull.test.ts',
