@@ -92,9 +92,12 @@ export async function composedSystem(
     wantsInstaller(config) ? read(config, 'installer', { ...knobs, modifier: [] }) : undefined,
     given ?? versionOf(config),
   ]);
-  const rootComposition = withCmdline(root.composed.composition, config.list('image', 'cmdline'));
-  const bootComposition = withCmdline(boot.composed.composition, []);
-  const installerComposition = installer && withCmdline(installer.composed.composition, []);
+  const words = config.list('image', 'cmdline');
+  // The last one that is named is that of the first program: on a machine that lacks it, nobody would hear that one.
+  const consoles = words.filter((word) => word.startsWith('console='));
+  const rootComposition = withCmdline(root.composed.composition, words);
+  const bootComposition = withCmdline(boot.composed.composition, consoles);
+  const installerComposition = installer && withCmdline(installer.composed.composition, consoles);
   const { store, recorded, emit } = run;
   const common = { arch, layout: [], mirror: [], pull: refresh, sbomOutput: SBOM_PATH };
   const itemsOf = async (composition: Composition, { composed, pin }: Read, sbom: boolean) =>
