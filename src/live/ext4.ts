@@ -213,7 +213,7 @@ export class Ext4 {
 
   /** Names in a directory and their inodes. */
   #directory(inode: Inode): [name: string, inode: number][] {
-    const block = this.#whole(inode);
+    const block = inode.size > this.#piece.length ? this.#whole(inode) : this.#small(inode);
     const found: [string, number][] = [];
     for (let at = 0; at + 8 <= block.length;) {
       const number = block.readUInt32LE(at);

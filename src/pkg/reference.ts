@@ -87,27 +87,22 @@ async function cleanHash(dirs: readonly string[], commit: string): Promise<strin
 async function packageHash(source: NameSource, options: NameOptions) {
   const { dir } = source;
   const { hash, hashCommit: commit = 'HEAD', forceDirty = false } = options;
-  if (!(await isWorkTree(dir)))
-    return { hash: hash ?? '', dirty: false, lastCommit: () => Promise.resolve(undefined) };
+  // Starting git takes longer than what it does: what can be asked at once is.
+  const [inside, known] = await Promise.all([isWorkTree(dir), commitHash(dir, commit)]);
+  if (!inside) return { hash: hash ?? '', dirty: false, lastCommit: () => Promise.resolve(undefined) };
   const dirs = await hashedDirs(source, options.hashPath);
-  const [known, changed] = await Promise.all([
-    commitHash(dir, commit),
-    commit === 'HEAD' && isDirty(dirs[0]!),
-  ]);
   if (known === undefined) {
     throw new OsmithError('E_PKG', `There is no commit ${commit} in the repository of ${dir}`, {
       hint: 'Commit something first, or name another commit with --hash-commit',
     });
   }
+  const [changed, clean] = await Promise.all([
+    commit === 'HEAD' && isDirty(dirs[0]!),
+    hash === undefined ? cleanHash(dirs, commit) : hash,
+  ]);
   const dirty = forceDirty || changed;
-  const last = () => lastCommit(dirs, commit);
-  if (hash !== undefined) return { hash, dirty, lastCommit: last };
-  const clean = await cleanHash(dirs, commit);
-  return {
-    hash: dirty ? `${clean}-dirty-${(await contentHash(dir)).slice(0, 7)}` : clean,
-    dirty,
-    lastCommit: last,
-  };
+  const differs = hash === undefined && dirty ? `-dirty-${(await contentHash(dir)).slice(0, 7)}` : '';
+  return { hash: clean + differs, dirty, lastCommit: () => lastCommit(dirs, commit) };
 }
 
 const HASH = /\{\{\s*\.Hash\s*\}\}/g;
