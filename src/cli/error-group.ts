@@ -8,7 +8,8 @@ import { errorSteps } from '../plan/hooks.ts';
 import { buildName } from '../plan/index.ts';
 import { sourceInput } from '../plan/source.ts';
 import type { Step } from '../plan/types.ts';
-import type { Emit, Event } from '../report/events.ts';
+import type { Emit } from '../report/events.ts';
+import { inside } from '../report/inside.ts';
 import { checkCredentials } from '../run/credentials.ts';
 import { knownSecrets, mask } from '../run/mask.ts';
 import { runPlan } from '../run/scheduler.ts';
@@ -51,11 +52,10 @@ function told({ error, log, results }: Failure): Parameters<typeof errorSteps>[1
 async function runHook(step: Step, failure: Failure): Promise<void> {
   const { config, store, results, credentials, emit, signal } = failure;
   const plan = { name: 'error', variant: variantName(config), steps: [step], artifacts: [] };
-  const isOfBuild = ({ type }: Event) => type === 'run-start' || type === 'run-end';
   await checkCredentials(plan, credentials);
   await runPlan(plan, {
     ...{ store, workspace: config.workspace, results, credentials, signal },
-    emit: (event) => (isOfBuild(event) ? undefined : emit(event)),
+    emit: inside(emit),
     again: () => true,
   });
 }

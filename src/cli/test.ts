@@ -6,6 +6,7 @@ import type { Config } from '../config/index.ts';
 import { now } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import type { Emit } from '../report/events.ts';
+import { inside } from '../report/inside.ts';
 import { count, styleFor } from '../report/style.ts';
 import { requireHost } from '../run/host.ts';
 import { acceleration, type Acceleration } from '../vm/accel.ts';
@@ -207,7 +208,7 @@ async function test(command: Command, options: TestOptions): Promise<void> {
   try {
     const { tools, close, accel } = await openRunner(config, image, chosen, options, reporter.emit);
     const builders = lazily(async () =>
-      openTools(config, diffToolsPlan(config), { emit: reporter.emit, signal: interruption }),
+      openTools(config, diffToolsPlan(config), { emit: inside(reporter.emit), signal: interruption }),
     );
     try {
       const start = now();
