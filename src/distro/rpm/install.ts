@@ -1,5 +1,5 @@
 /** Makes systems and adds packages to them by rpm itself, from the package files that were resolved: without network. */
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isForeign } from '../../run/emulation.ts';
 import type { StepContext, Tree } from '../../steps/types.ts';
@@ -47,15 +47,22 @@ function excludes(noExtract: string[]): string[] {
   );
 }
 
-/** rpm goes on when a script fails. What it leaves beside its database is of processes that are gone. */
+/**
+ * rpm goes on when a script fails. Its database is left without a log of what is to be written to it: beside one that has
+ * such a log SQLite wants to write even to read, which cannot be where /usr is read-only. What rpm leaves beside it is of
+ * processes that are gone.
+ */
 const INSTALL = `database=$1
 shift
 { "$@" && : > /work/done; } 2>&1 | tee /work/said
 test -e /work/done
 if grep -q 'scriptlet failed' /work/said; then exit 1; fi
-rm -f "$database/.rpm.lock" "$database/rpmdb.sqlite-shm"
-find "$database" -name '*-wal' -size 0 -delete
+if [ -e "$database/rpmdb.sqlite" ]; then python3 /work/settle.py "$database/rpmdb.sqlite"; fi
+rm -f "$database/.rpm.lock"
 `;
+
+/** The kernel's interfaces are in place, and not ours to change: a package that has their directories leaves them alone. */
+const MOUNTED = '/dev:/proc:/sys';
 
 async function installInto(context: Context, rpm: RpmData, list: PackageList, tree: Tree): Promise<void> {
   const { arch, scripts, noExtract } = context.params;
@@ -65,8 +72,10 @@ async function installInto(context: Context, rpm: RpmData, list: PackageList, tr
     context.progress('signatures');
     await verify(context, rpm, files);
     context.progress('installing');
+    await copyFile(join(import.meta.dirname, 'settle.py'), join(context.work, 'settle.py'));
     const rpmArgv = [
       ...['rpm', '--root', '/tree', '--dbpath', `/${rpm.database}`, '--define', `_db_backend ${rpm.backend}`],
+      ...['--define', `_netsharedpath ${MOUNTED}`],
       ...['--upgrade', '--nosignature', '--ignoreos', '--ignorearch', ...options],
       ...(scripts ? [] : ['--noscripts', '--notriggers']),
     ];
@@ -74,6 +83,8 @@ async function installInto(context: Context, rpm: RpmData, list: PackageList, tr
       argv: ['sh', '-euc', INSTALL, 'sh', join('/tree', rpm.database), ...rpmArgv, ...files],
       trees: { '/tree': { tree, writable: true } },
       system: '/tree',
+      // The kernel packages' scripts make no initramfs when told so: ours is another one.
+      env: { KERNEL_INSTALL_BYPASS: '1' },
       ...(isForeign(arch) ? { arch } : {}),
     });
   } catch (error) {
