@@ -70,6 +70,9 @@ function packageFile(pkg: TestPackage): Buffer {
 /** Names that are paths are no packages' here. */
 const named = (names: string[]) => names.filter((name) => !name.startsWith('/'));
 
+/** What is in the last component, where there are several: what no other package needs. */
+const FURTHER = ['extra', 'libextra'];
+
 /** `ROOT/pool` and `ROOT/dists/SUITE`. Without a key nothing is signed. */
 export async function debRepository(
   packages: TestPackage[],
@@ -78,7 +81,11 @@ export async function debRepository(
   { suite = 'trixie', components = ['main'] } = {},
 ): Promise<void> {
   const dist = join(root, 'dists', suite);
-  mkdirSync(join(root, 'pool'), { recursive: true });
+  const componentOf = ({ name }: TestPackage) => components.at(FURTHER.includes(name) ? -1 : 0)!;
+  for (const component of components) {
+    mkdirSync(join(root, 'pool', component), { recursive: true });
+    mkdirSync(join(dist, component, 'binary-amd64'), { recursive: true });
+  }
   const own = await debianOwn();
   const real = new Set(
     own.flatMap(({ entries }) => entries).flatMap(({ path, type }) => (type === DIRECTORY ? [] : [path])),
@@ -89,14 +96,12 @@ export async function debRepository(
   }));
   for (const pkg of [...others, ...own]) {
     const file = `${pkg.name}_${pkg.version.replace(/^\d+:/, '')}_amd64.deb`;
-    await writeFile(join(root, 'pool', file), packageFile({ ...pkg, provides: named(pkg.provides ?? []) }));
+    const place = join(root, 'pool', componentOf(pkg), file);
+    await writeFile(place, packageFile({ ...pkg, provides: named(pkg.provides ?? []) }));
   }
-  const { stdout: index } = await execa('apt-ftparchive', ['packages', 'pool'], { cwd: root });
-  for (const [i, component] of components.entries()) {
-    const dir = join(dist, component, 'binary-amd64');
-    mkdirSync(dir, { recursive: true });
-    // All packages are in the first one.
-    await writeFile(join(dir, 'Packages'), i === 0 ? `${index}\n` : '');
+  for (const component of components) {
+    const { stdout: index } = await execa('apt-ftparchive', ['packages', `pool/${component}`], { cwd: root });
+    await writeFile(join(dist, component, 'binary-amd64/Packages'), `${index}\n`);
   }
   const fields = { Suite: suite, Codename: suite, Components: components.join(' '), Architectures: 'amd64' };
   const options = Object.entries(fields).flatMap(([name, value]) => [

@@ -145,30 +145,43 @@ const tumbleweed = rpm({
 
 const GRUB = 'usr/lib/grub/x86_64-efi-signed';
 
-const debian: Family = {
-  ...{
-    name: 'debian',
-    branch: 'deb',
-    distro: 'debian',
-    suite: 'trixie',
-    components: ['main'],
-    arch: 'amd64',
-  },
-  ...{ documentation: 'usr/share/doc/*', scriptless: false, index: /InRelease$/ },
-  ...{ own: ['apt', 'dpkg'], devices: true },
+interface Deb extends Pick<Family, 'name' | 'branch' | 'suite' | 'components'> {
+  boot: Pick<Loaders & Boot, 'vmlinuz' | 'shim' | 'mm'>;
+}
+
+function deb({ boot, ...more }: Deb): Family {
+  const { name, suite, components } = more;
+  return {
+    ...{ ...more, distro: name, arch: 'amd64' },
+    ...{ documentation: 'usr/share/doc/*', scriptless: false, index: /InRelease$/ },
+    ...{ own: ['apt', 'dpkg'], devices: true },
+    boot: { ...boot, grub: `${GRUB}/grubx64.efi.signed`, grubnet: `${GRUB}/grubnetx64.efi.signed` },
+    repository: (packages, root, key) => debRepository(packages, root, key, { suite, components }),
+    query: (root) =>
+      lines(['dpkg-query', '--admindir', join(root, 'var/lib/dpkg'), '-W', '-f', '${Package} ${Version}\n']),
+  };
+}
+
+const debian = deb({
+  ...{ name: 'debian', branch: 'deb', suite: 'trixie', components: ['main'] },
   boot: {
     vmlinuz: 'boot/vmlinuz-6.12.48+deb13-amd64',
     ...{ shim: 'usr/lib/shim/shimx64.efi.signed', mm: 'usr/lib/shim/mmx64.efi.signed' },
-    ...{ grub: `${GRUB}/grubx64.efi.signed`, grubnet: `${GRUB}/grubnetx64.efi.signed` },
   },
-  repository: debRepository,
-  query: (root) =>
-    lines(['dpkg-query', '--admindir', join(root, 'var/lib/dpkg'), '-W', '-f', '${Package} ${Version}\n']),
-};
+});
+
+const ubuntu = deb({
+  ...{ name: 'ubuntu', branch: 'ubu', suite: 'noble', components: ['main', 'universe'] },
+  boot: {
+    vmlinuz: 'boot/vmlinuz-6.8.0-87-generic',
+    ...{ shim: 'usr/lib/shim/shimx64.efi.signed.latest', mm: 'usr/lib/shim/mmx64.efi' },
+  },
+});
 
 /** Those that everything is proven of. */
 export const FAMILIES: Family[] = [
   debian,
+  ubuntu,
   {
     ...{
       name: 'arch',

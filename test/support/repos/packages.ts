@@ -67,6 +67,8 @@ export function standardPackages(shell = '/usr/bin/busybox'): TestPackage[] {
     make('filesystem', {
       entries: [
         ...GIVEN.map((path) => dir(path)),
+        // Over which the kernel's interfaces are mounted while packages are installed.
+        ...[dir('dev'), dir('proc', 0o555), dir('sys', 0o555)],
         dir('root', 0o700),
         ...['bin', 'sbin'].map((path) => link(path, 'usr/bin')),
         link('lib', 'usr/lib'),
