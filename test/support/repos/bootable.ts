@@ -36,6 +36,7 @@ for dir in /usr/lib/modules/*/; do depmod "$(basename "$dir")"; done
 /** Of Arch Linux. It has no boot loaders that are signed. */
 export async function archPackages(): Promise<TestPackage[]> {
   const [debian, manager] = await Promise.all([applianceFiles(), managerFiles('arch')]);
+  const { vmlinuz, modules } = kernelEntries(debian);
   const name = 'NAME="Arch Linux"\nPRETTY_NAME="Arch Linux"\nID=arch\nBUILD_ID=rolling\n';
   return cut(
     debian,
@@ -51,7 +52,7 @@ export async function archPackages(): Promise<TestPackage[]> {
           text('usr/share/libalpm/scripts/depmod', DEPMOD, 0o755),
         ],
       },
-      { name: 'linux', depends: ['kmod'], entries: kernelEntries(debian) },
+      { name: 'linux', depends: ['kmod'], entries: [...modules, vmlinuz] },
       { name: 'pacman', entries: addition(debian, manager, 'pacman-package-manager') },
       { name: 'systemd', of: /^(?:systemd|udev|libsystemd|libudev|libnss-)/, depends: ['kmod', 'userland'] },
     ],
@@ -76,7 +77,7 @@ function loaders(debian: DebianFiles): Cut[] {
 export async function fedoraPackages(): Promise<TestPackage[]> {
   const [debian, manager] = await Promise.all([applianceFiles(), managerFiles('fed')]);
   const name = 'NAME="Fedora Linux"\nVERSION="42"\nID=fedora\nVERSION_ID=42\nPRETTY_NAME="Fedora Linux 42"\n';
-  const [vmlinuz, ...modules] = kernelEntries(debian);
+  const { vmlinuz, modules } = kernelEntries(debian);
   return cut(
     debian,
     [
@@ -90,7 +91,7 @@ export async function fedoraPackages(): Promise<TestPackage[]> {
       { name: 'fedora-release', entries: [text('usr/lib/rpm/macros.d/macros.fedora', MACROS)] },
       { name: 'glibc-minimal-langpack' },
       { name: 'iproute', of: /^iproute2$/ },
-      { name: 'kernel-core', depends: ['bash', 'kmod', 'kernel-modules-core'], entries: [vmlinuz!] },
+      { name: 'kernel-core', depends: ['bash', 'kmod', 'kernel-modules-core'], entries: [vmlinuz] },
       {
         name: 'kernel-modules-core',
         depends: ['bash', 'coreutils', 'kmod'],

@@ -8,8 +8,14 @@ const FOREIGN =
   /^(?:adduser|apt|debconf|debian-.*|dpkg|gettext-base|grub.*|init-system-helpers|initramfs-tools.*|klibc.*|libapt.*|libdebconf.*|libfreetype.*|libfuse.*|libklibc|linux-(?:base|image).*|perl.*|libperl.*|shim.*|sqv)$/;
 
 const LEFT_OUT = [
-  /^(?:boot|dev|proc|run|sys|tmp)\//,
+  /^boot\//,
+  // What every system is begun with.
+  /^(?:dev|proc|run|sys|tmp)(?:\/|$)/,
+  // Those of the kernel come by `kernelEntries`, the indexes by depmod.
+  /^usr\/lib\/modules\//,
   /^(?:initrd\.img|vmlinuz)/,
+  // What machines and programs write there, not packages.
+  /^etc\/(?:\.pwd\.lock|hostname|machine-id|resolv\.conf|[^/]*-)$/,
   /^usr\/share\/(?:bug|ca-certificates|doc|doc-base|info|lintian|locale|man|menu|perl5)(?:\/|$)/,
   /^var\/(?:backups|cache|lib\/(?:apt|dpkg|systemd\/deb-.*)|log)\//,
   /^etc\/(?:apt|debian_version|dpkg|init\.d|rc.\.d)(?:\/|$)|^etc\/ld\.so\.cache$/,
@@ -19,9 +25,9 @@ const LEFT_OUT = [
   /^etc\/systemd\/(?:system|user)\/.*(?:apt|containerd|dirmngr|docker|dpkg|gpg|grub|keyboxd).*/,
 ];
 
-/** Modules that a virtual machine may need. */
+/** Modules that a virtual machine may need, among them what tells systemd that its power button is pressed. */
 const MODULES =
-  /\/kernel\/(?:arch|block|crypto|fs|lib|net)\/|\/kernel\/drivers\/(?:block|char|md|net\/[^/]+\.ko|virtio)/;
+  /\/kernel\/(?:arch|block|crypto|fs|lib|net)\/|\/kernel\/drivers\/(?:acpi|block|char|firmware|md|(?:input|net)\/[^/]+\.ko|virtio)/;
 
 function isKept({ path, from }: DebianFile): boolean {
   return !FOREIGN.test(from) && !LEFT_OUT.some((pattern) => pattern.test(path));
@@ -40,15 +46,15 @@ export function kernelOf({ files }: DebianFiles): string {
 }
 
 /** Kernel and modules at the place that all other families have them at; depmod's work is left to their scripts. */
-export function kernelEntries(debian: DebianFiles): PackageEntry[] {
+export function kernelEntries(debian: DebianFiles): { vmlinuz: PackageEntry; modules: PackageEntry[] } {
   const version = kernelOf(debian);
   const dir = `usr/lib/modules/${version}`;
-  const vmlinuz = debian.files.find(({ path }) => path === `boot/vmlinuz-${version}`)!;
   const modules = debian.files.filter(
-    ({ path }) => MODULES.test(path) || /\/modules\.(?:builtin.*|order)$/.test(path),
+    ({ path, type }) =>
+      (path === dir || path.startsWith(`${dir}/`)) &&
+      (type === DIRECTORY || MODULES.test(path) || /\/modules\.(?:builtin(?:\.modinfo)?|order)$/.test(path)),
   );
-  const needed = modules.filter(({ path }) => path.startsWith(`${dir}/`) && !path.endsWith('.bin'));
-  return [{ ...vmlinuz, path: `${dir}/vmlinuz` }, ...needed];
+  return { vmlinuz: moved(debian, `boot/vmlinuz-${version}`, `${dir}/vmlinuz`), modules };
 }
 
 /** The same file elsewhere. */
