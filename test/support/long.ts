@@ -6,7 +6,6 @@ export const LONG_FILES = [
   'test/boot-arch.test.ts',
   'test/distros-foreign.test.ts',
   'test/edge-machines.test.ts',
-  'test/edge-slots.test.ts',
   'test/flatpak-faults.test.ts',
   'test/ostree-pull.test.ts',
   'test/pkg-mirror.test.ts',
