@@ -13,7 +13,10 @@ export default defineStep<z.infer<typeof params>>({
   async run(context) {
     const distro = await loadDistro(context.params.distro);
     const list = packageList.parse(JSON.parse(await readFile(context.path('list'), 'utf8')));
-    await distro.install(context, list, context.tree('base'));
+    const base = context.tree('base');
+    // Such as the packages of a container: what was named for all products is taken away for this one.
+    if (list.packages.length === 0) return { trees: { tree: base } };
+    await distro.install(context, list, base);
     context.progress('storing the layer');
     return { trees: { tree: await context.commit('/tree') } };
   },
