@@ -43,7 +43,7 @@ const LIMIT = 5_400_000;
 test(
   'is updated, and goes back to what it had',
   async () => {
-    await passes('one', 'edge-update', 'edge-fallback');
+    await passes('one', 'edge-update', 'edge-fallback', 'edge-power-cut');
   },
   LIMIT,
 );
