@@ -4,6 +4,7 @@ export const LONG = process.env['OSMITH_TEST'] === 'all';
 /** Whole files of that kind. */
 export const LONG_FILES = [
   'test/boot-arch.test.ts',
+  'test/boot-fedora.test.ts',
   'test/distros-foreign.test.ts',
   'test/edge-machines.test.ts',
   'test/flatpak-faults.test.ts',
