@@ -138,9 +138,11 @@ test('new, changed, removed, another mode and type: as a build makes them', asyn
   expect(listing(own, '/etc')).toEqual(listing(wanted, '/etc'));
   expect(listing(own, '/boot')).toEqual(listing(wanted, '/boot'));
   expect(debugfs(own, 'ls -p /etc')).not.toContain('removed');
-  const compared = await osmith(['diff', join(dir, own), join(dir, wanted)]);
-  expect(compared.exitCode, compared.all).toBe(0);
-  run('cmp', rawRoot(QCOW2), own);
+  // Super blocks tell when they were written.
+  for (const root of [own, rawRoot(QCOW2)]) {
+    const compared = await osmith(['diff', join(dir, root), join(dir, wanted)]);
+    expect(compared.exitCode, compared.all).toBe(0);
+  }
   // The numbers of FAT volumes are those of the steps that made them.
   const whole = await osmith(['diff', join(dir, `live/${RAW}`), join(dir, `full/${RAW}`)]);
   expect(whole.exitCode, whole.all).toBe(0);
@@ -236,6 +238,8 @@ test('an image in use', async () => {
 
 test('an image of another variant, of another file system, and one that was written to', async () => {
   write({ path: 'etc/changed', contents: 'beside\n' });
+  const done = await live();
+  expect(done.exitCode, done.all).toBe(0);
   await expectRefused(/another variant/, '--personality', 'mini');
   await expectRefused(/"squashfs" cannot be changed in place/, '--set', 'image.filesystem=squashfs');
   const original = sums();
