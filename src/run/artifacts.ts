@@ -5,7 +5,7 @@ import { uniqueName } from '../env.ts';
 import { isSystemError, OsmithError } from '../errors.ts';
 import type { Plan } from '../plan/types.ts';
 import { makeDirectory } from './directory.ts';
-import { copyBlob } from './place-files.ts';
+import { copyFile } from './copy-file.ts';
 import { blobPath, type Result, type Store } from './store.ts';
 
 /** Name of the file that says what else is there; a directory with it is one that Osmith may replace. */
@@ -129,7 +129,7 @@ async function copyAll(
   for (const { name, sha256 } of artifacts) {
     const to = join(dir, name);
     // Disk images are sparse.
-    await copyBlob(store, sha256, to, { sparse: 'always', signal }).catch((error: unknown) => {
+    await copyFile(blobPath(store, sha256), to, { sparse: 'always', signal }).catch((error: unknown) => {
       signal?.throwIfAborted();
       throw new OsmithError('E_OUT', `Cannot write ${to}: ${(error as Error).message}`);
     });

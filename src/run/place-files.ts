@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { uniqueName } from '../env.ts';
 import { isSystemError, OsmithError } from '../errors.ts';
 import type { Blob } from '../steps/types.ts';
+import { copyFile, isFull } from './copy-file.ts';
 import { sha256 } from './key.ts';
 import { blobPath, writeAtomic, type Store } from './store.ts';
 
@@ -28,23 +29,6 @@ async function isPlaced(store: Store, blob: Blob, path: string): Promise<boolean
   }
 }
 
-/** Copies a blob by cp: file systems that can share blocks do, and holes stay holes. */
-export async function copyBlob(
-  store: Store,
-  digest: string,
-  path: string,
-  { sparse, signal }: { sparse: 'auto' | 'always'; signal?: AbortSignal | undefined },
-): Promise<void> {
-  const options = [`--sparse=${sparse}`, '--reflink=auto', '--no-preserve=mode'];
-  const { execa } = await import('execa'); // loading it takes longer than a build with nothing to do
-  const { failed, stderr, shortMessage } = await execa('cp', [...options, blobPath(store, digest), path], {
-    reject: false,
-    ...(signal && { cancelSignal: signal }),
-  });
-  signal?.throwIfAborted();
-  if (failed) throw new Error(stderr || shortMessage);
-}
-
 /**
  * Puts a blob at a path, which is left alone if it is there since the last time. Throws E_OUT when the path cannot be
  * written; what was there then stays.
@@ -59,16 +43,15 @@ export async function copyArtifact(
   const fresh = `${path}.new-${uniqueName()}`;
   try {
     await mkdir(dirname(path), { recursive: true });
-    await copyBlob(store, blob.digest, fresh, { sparse: 'auto', signal });
+    await copyFile(blobPath(store, blob.digest), fresh, { sparse: 'auto', signal });
     await rename(fresh, path);
   } catch (cause) {
     await rm(fresh, { force: true }).catch(() => {});
     signal.throwIfAborted();
-    const { message } = cause as Error;
-    if (/No space left|quota exceeded|ENOSPC|EDQUOT/.test(message)) {
+    if (isFull(cause as Error)) {
       throw new OsmithError('E_NO_SPACE', `No space left for ${path}`, { cause, hint: 'Free some space' });
     }
-    throw new OsmithError('E_OUT', `Cannot write ${path}: ${message}`, {
+    throw new OsmithError('E_OUT', `Cannot write ${path}: ${(cause as Error).message}`, {
       cause,
       hint: 'Name another path with --output',
     });

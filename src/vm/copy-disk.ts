@@ -1,13 +1,17 @@
 /** Copies of disks that machines may write to. */
 import { OsmithError } from '../errors.ts';
+import { copyFile, isFull } from '../run/copy-file.ts';
 
-/** File systems that can share blocks do, and holes stay holes: a disk of gigabytes may hold little. */
+/** A disk of gigabytes may hold little: its holes stay holes. Throws E_NO_SPACE, E_OUT. */
 export async function copyDisk(from: string, to: string): Promise<void> {
-  const { execa } = await import('execa'); // loading it takes longer than a command that needs no disk
-  const argv = ['--sparse=always', '--reflink=auto', '--no-preserve=mode', from, to];
-  const { failed, stderr, shortMessage } = await execa('cp', argv, { reject: false });
-  if (!failed) return;
-  throw new OsmithError('E_NO_SPACE', `Cannot copy ${from}: ${stderr || String(shortMessage)}`, {
-    hint: `Is there room for ${to}, and may it be written?`,
-  });
+  try {
+    await copyFile(from, to, { sparse: 'always' });
+  } catch (cause) {
+    const full = isFull(cause as Error);
+    throw new OsmithError(
+      full ? 'E_NO_SPACE' : 'E_OUT',
+      `Cannot copy ${from} to ${to}: ${(cause as Error).message}`,
+      { cause, hint: full ? 'Free some space' : 'Name another directory with --out' },
+    );
+  }
 }

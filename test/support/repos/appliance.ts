@@ -50,10 +50,8 @@ async function good(args: string[]): Promise<string> {
 
 /** What every appliance must be under Secure Boot, and what only this family's is. */
 function scenario(workspace: string, { branch, id, list }: Appliance, installed: string[]): void {
-  const { text, end } = {
-    text: readFileSync(join(workspace, 'scenarios/secure-boot.yaml'), 'utf8'),
-    end: '  - poweroff\n',
-  };
+  const text = readFileSync(join(workspace, 'scenarios/secure-boot.yaml'), 'utf8');
+  const end = '  - poweroff\n';
   expect(text.endsWith(end)).toBe(true);
   const all = installed.map((name) => name.replaceAll(/[.+]/g, '\\$&')).join(' ');
   const own = [
