@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { LONG } from './support/long.ts';
 import { startMirror } from './support/mirror.ts';
 import { osmith, REPO, type Finished } from './support/osmith.ts';
 import { contents, forgetAllBut, mirrorOf, ran, smallWorkspace, type Small } from './support/small.ts';
@@ -187,7 +188,7 @@ test('a shell in the sandbox of a failed step', async () => {
   expect(readdirSync(join(small.store, 'tmp'))).toEqual([]);
 });
 
-test('without its downloads, a build gets them again', async () => {
+test.runIf(LONG)('without its downloads, a build gets them again', async () => {
   forgetAllBut(small.store, []);
   const again = small.start([]);
   expect(await again.exit).toMatchObject({ code: 0 });

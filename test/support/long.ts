@@ -8,6 +8,8 @@ export const LONG_FILES = [
   'test/distros-foreign.test.ts',
   'test/edge-machines.test.ts',
   'test/flatpak-faults.test.ts',
+  // The same formats of the edge's disk are in test/edge.test.ts, each for itself in src/steps/convert.
+  'test/formats.test.ts',
   'test/ostree-pull.test.ts',
   'test/pkg-mirror.test.ts',
   'test/publish.test.ts',

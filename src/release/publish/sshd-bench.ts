@@ -47,7 +47,9 @@ export async function startSshd(dir: string, wrap: readonly string[] = []): Prom
       ...[`ListenAddress 127.0.0.1:${port}`, `HostKey ${host}`, 'PidFile none'],
       ...[`AuthorizedKeysFile ${join(dir, 'authorized')}`, 'StrictModes no', 'UsePAM no'],
       ...['PasswordAuthentication no', 'KbdInteractiveAuthentication no'],
-      ...['PermitRootLogin prohibit-password', 'MaxStartups 100', ''],
+      ...['PermitRootLogin prohibit-password', 'MaxStartups 100'],
+      // Keeps bash from reading the user's start-up file, which can take a second.
+      ...['SetEnv SHLVL=1', ''],
     ].join('\n'),
   );
   // Where it is root it confines itself to this directory, which the service makes otherwise.
