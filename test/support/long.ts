@@ -5,6 +5,7 @@ export const LONG = process.env['OSMITH_TEST'] === 'all';
 export const LONG_FILES = [
   'test/boot-arch.test.ts',
   'test/boot-fedora.test.ts',
+  'test/boot-podman.test.ts',
   'test/distros-foreign.test.ts',
   'test/edge-machines.test.ts',
   'test/flatpak-faults.test.ts',
