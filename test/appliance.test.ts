@@ -139,7 +139,7 @@ async function otherCheckout(): Promise<{ repo: string; user?: { name: string; h
   return { repo, user: { name, home } };
 }
 
-test('another user, elsewhere, later, from an empty store makes the same bits', async () => {
+test.runIf(LONG)('another user, elsewhere, later, from an empty store makes the same bits', async () => {
   const { repo, user } = await otherCheckout();
   const store = join(dir, 'another', 'place', 'store');
   const second = join(dir, 'another', 'place', 'result');

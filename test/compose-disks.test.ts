@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { layerTar, writeLayout } from '../src/oci/testing.ts';
+import { LONG } from './support/long.ts';
 import { osmith, type Finished } from './support/osmith.ts';
 
 let dir = '';
@@ -167,7 +168,7 @@ test('the root file system as squashfs: as the tar unpacks, without what the boo
   expect(readFileSync(join(dir, 'out/sys-cmdline'), 'utf8')).toBe('console=ttyS0 quiet');
 });
 
-test('the same bytes from another store', async () => {
+test.runIf(LONG)('the same bytes from another store', async () => {
   const done = await compose('system.yml', 'store2', ['--format', DISKS, '--output', 'again/sys']);
   expect(done.exitCode, done.all).toBe(0);
   run('diff', '-r', 'out', 'again');

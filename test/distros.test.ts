@@ -54,8 +54,8 @@ function findIn(root: string, pattern: RegExp): string {
   );
 }
 
-/** Of each package manager one; Alpine has a file of its own. */
-const SHORT = ['debian', 'arch', 'fedora'];
+/** Of each package manager one. */
+const SHORT = ['alpine', 'arch', 'debian', 'fedora'];
 const families = FAMILIES.filter(({ name }) => LONG || SHORT.includes(name));
 
 describe.concurrent.each(families)('$name', (family: Family) => {

@@ -3,7 +3,9 @@ export const LONG = process.env['OSMITH_TEST'] === 'all';
 
 /** Whole files of that kind. */
 export const LONG_FILES = [
+  'test/alpine.test.ts',
   'test/boot-arch.test.ts',
+  'test/boot-entries.test.ts',
   'test/boot-fedora.test.ts',
   'test/boot-podman.test.ts',
   'test/distros-foreign.test.ts',
