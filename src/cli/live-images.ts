@@ -97,16 +97,3 @@ export async function hold(
     throw error;
   }
 }
-
-/** Both, or none: what was taken is released if the other fails. `stop`: ends the work if there is nothing to take. */
-export async function both<L extends { release(): Promise<void> }, T>(
-  holding: Promise<L>,
-  work: Promise<T>,
-  stop: () => void,
-): Promise<[L, T]> {
-  holding.catch(stop);
-  const [held, done] = await Promise.allSettled([holding, work]);
-  if (held.status === 'fulfilled' && done.status === 'fulfilled') return [held.value, done.value];
-  if (held.status === 'fulfilled') await held.value.release();
-  throw held.status === 'rejected' ? held.reason : (done as PromiseRejectedResult).reason;
-}

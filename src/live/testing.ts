@@ -10,7 +10,8 @@ import { openStore } from '../run/store.ts';
 import { sandboxTools } from '../vm/sandbox-tools.ts';
 import { holdImages, imageFormat } from './held.ts';
 import { wantedTree } from './tree.ts';
-import { openWorkshop, updateImage, type LiveContext, type LiveResult } from './update.ts';
+import { updateImage, type LiveResult } from './update.ts';
+import { openWorkshop, type LiveContext } from './workshop.ts';
 
 const MIB = 1 << 20;
 

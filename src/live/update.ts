@@ -3,31 +3,20 @@
  * has been read again and found equal: an update that is refused or killed leaves the image as it was.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { runQuiet } from '../diff/tools.ts';
 import type { Partition } from '../diff/partitions.ts';
 import type { Listing } from '../diff/types.ts';
 import { RECORD_SIZE } from '../disk/gpt-slots.ts';
-import { uniqueName } from '../env.ts';
-import type { Store } from '../run/store.ts';
 import type { Tools } from '../vm/tools.ts';
-import { openDebugfs, type WaitingDebugfs } from './debugfs.ts';
 import { copyRegion, sameRegion } from './disk.ts';
 import type { HeldImage } from './held.ts';
 import { checkNoMachine } from './in-use.ts';
 import { inspect, readTables, type Found, type LiveBuild } from './inspect.ts';
-import { openReaders, type Readers } from './readers.ts';
+import type { Readers } from './readers.ts';
 import { differencesOf, patchRoot, refuse, summary } from './root.ts';
 import { noteOf, treeDigest, writeState } from './state.ts';
-
-export interface LiveContext {
-  store: Store;
-  scratch: string;
-  /** Made ready meanwhile. */
-  tools: Promise<Tools>;
-  signal: AbortSignal;
-}
+import type { LiveContext, Workshop } from './workshop.ts';
 
 export interface LiveResult {
   file: string;
@@ -36,32 +25,6 @@ export interface LiveResult {
   paths: number;
   /** What of the machine's was kept. */
   kept: string[];
-}
-
-/** What an image is changed with: made ready before it is known what there is to change. */
-export interface Workshop {
-  /** For new contents. */
-  dir: string;
-  debugfs: Promise<WaitingDebugfs>;
-  readers: Readers;
-  close: () => Promise<void>;
-}
-
-export async function openWorkshop(
-  { copy }: HeldImage,
-  { store, scratch, tools }: LiveContext,
-): Promise<Workshop> {
-  const dir = join(scratch, uniqueName());
-  await mkdir(dir);
-  const read = [dir, join(store.dir, 'blobs')];
-  const debugfs = tools.then((ready) => openDebugfs(ready, { image: copy, read }));
-  debugfs.catch(() => {}); // told to who waits for it
-  const readers = openReaders();
-  const close = async () => {
-    (await debugfs.catch(() => undefined))?.close();
-    await Promise.all([readers.close(), rm(dir, { recursive: true, force: true })]);
-  };
-  return { dir, debugfs, readers, close };
 }
 
 /** Updates one image. Throws E_LIVE; the image is then as it was. */
