@@ -1,4 +1,5 @@
 /** The command line: parses it, runs one command, reports what went wrong, and chooses the exit code. */
+import './one-language.ts';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { isSystemError, OsmithError, toOsmithError } from '../errors.ts';
