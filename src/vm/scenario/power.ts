@@ -25,7 +25,7 @@ export const boot = defineStepKind({
 
 /** Waits for the login prompt on the console. */
 export const up = defineStepKind({
-  params: z.strictObject({ within: seconds.default(300) }),
+  params: z.strictObject({ within: seconds.default(600) }),
   title: () => 'comes up to the login prompt',
   run: (context, { within }) => waitUp(context.vm(), within, context.signal),
 });
@@ -71,7 +71,7 @@ export const off = defineStepKind({
 
 /** Restarts the system from inside and waits for the login prompt. */
 export const reboot = defineStepKind({
-  params: z.strictObject({ within: seconds.default(300) }),
+  params: z.strictObject({ within: seconds.default(600) }),
   title: () => 'restarts',
   run: async (context, { within }) => {
     const vm = context.vm();
