@@ -17,9 +17,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { defaultStoreDir } from '../../src/env.ts';
-import { osmith, REPO, type Finished } from '../support/osmith.ts';
-import { startRegistry, type Registry } from '../support/registry.ts';
+import { defaultStoreDir } from '../src/env.ts';
+import { osmith, REPO, type Finished } from './support/osmith.ts';
+import { startRegistry, type Registry } from './support/registry.ts';
 
 const NAME = 'osmith_deb_amd64';
 const VERSION = '1.2.3';
