@@ -3,7 +3,7 @@
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup image test test-all test-proving lint lint-code lint-format lint-types format docs bench clean
+.PHONY: help setup image test test-all lint lint-code lint-format lint-types format docs bench clean
 
 help:
 	@echo 'make image    set up, build the default system into out/, boot it'
@@ -36,11 +36,6 @@ test: setup lint
 # All distributions, and what else takes too long for every run.
 test-all: export OSMITH_TEST = all
 test-all: test
-
-# Tests that are not yet seen to pass: of what is under construction.
-test-proving: setup
-	@test/install-tools.sh
-	@$(SYSTEM_FIRST) vitest run --project proving
 
 lint: lint-code lint-format lint-types
 

@@ -13,6 +13,7 @@ export const LONG_FILES = [
   'test/flatpak-faults.test.ts',
   // The same formats of the edge's disk are in test/edge.test.ts, each for itself in src/steps/convert.
   'test/formats.test.ts',
+  'test/live-update.test.ts',
   'test/os-image.test.ts',
   'test/ostree-pull.test.ts',
   'test/pkg-mirror.test.ts',

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { osmith, REPO, type Finished } from '../support/osmith.ts';
+import { osmith, REPO, type Finished } from './support/osmith.ts';
 
 const IMAGES = ['raw', 'qcow2'].map((format) => `osmith_deb_amd64.${format}`) as [string, string];
 const [RAW, QCOW2] = IMAGES;
