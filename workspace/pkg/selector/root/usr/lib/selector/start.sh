@@ -50,7 +50,8 @@ start() {
   build=$(dd if="$slot" bs=4096 skip="$last" count=1 2> /dev/null | sed -n 's/^# build /osmith.build=/p')
   make_initrd "$2" /run/initrd
   words="$(cat /slot/boot/cmdline) root=PARTUUID=$(sfdisk --part-uuid "$1" "$2") osmith.slot=$name $build $3"
-  kexec --kexec-file-syscall --load /slot/boot/kernel --initrd=/run/initrd --command-line="$words"
+  # Kernels without kexec_file_load, which checks signatures, have the older call: never when Secure Boot locks them down.
+  kexec --kexec-syscall-auto --load /slot/boot/kernel --initrd=/run/initrd --command-line="$words"
   loaded=$?
   umount /slot
   if [ "$loaded" != 0 ]; then
