@@ -8,6 +8,7 @@ export const LONG_FILES = [
   'test/boot-entries.test.ts',
   'test/boot-fedora.test.ts',
   'test/boot-podman.test.ts',
+  'test/container-arch.test.ts',
   'test/distros-foreign.test.ts',
   'test/edge-machines.test.ts',
   'test/flatpak-faults.test.ts',

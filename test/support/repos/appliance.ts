@@ -2,31 +2,23 @@
  * Appliances of other families than Debian's, from their own branch of the configuration to a machine that runs: out of
  * signed repositories that the family's own tools make here, whose packages are cut out of a Debian system; and a container.
  */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWith } from '../../../src/disk/testing.ts';
-import { removeTree } from '../../../src/run/scratch.ts';
 import { archPackages, fedoraPackages } from './bootable.ts';
-import { makeKey, type SigningKey } from './openpgp.ts';
-import type { TestPackage } from './packages.ts';
 import { pacmanRepository } from './pacman.ts';
 import { rpmRepository } from './rpm.ts';
-import { osmith, REPO } from '../osmith.ts';
-import { serve, type WebServer } from '../web-server.ts';
+import { served, type Packaged, type Served } from './served.ts';
+import type { Finished } from '../osmith.ts';
 
-interface Appliance {
-  branch: string;
-  component: string;
+interface Appliance extends Packaged {
   /** ID of os-release. */
   id: string;
-  /** Whether containers are made of them too: Arch's are made with programs that Debian has not. */
+  /** Whether containers are made of them too: Arch's have a test of their own. */
   container?: true;
   /** Asks the package manager in the machine for all packages. */
   list: string;
-  packages: () => Promise<TestPackage[]>;
-  repository: (packages: TestPackage[], root: string, key: SigningKey) => Promise<void>;
 }
 
 export const ARCH: Appliance = {
@@ -42,8 +34,8 @@ export const FEDORA: Appliance = {
 };
 
 /** What comes of a command that must work. */
-async function good(args: string[]): Promise<string> {
-  const { exitCode, all } = await osmith(args);
+async function good(command: Promise<Finished>): Promise<string> {
+  const { exitCode, all } = await command;
   expect(exitCode, all).toBe(0);
   return all;
 }
@@ -69,52 +61,31 @@ function scenario(workspace: string, { branch, id, list }: Appliance, installed:
 
 /** The test of one family, in a file of its own: they take minutes. */
 export function bootsAppliance(family: Appliance): void {
-  const { branch, component, container, repository, packages } = family;
+  const { branch, container } = family;
   describeWith(['repo-add', 'rpmbuild', 'rpmsign', 'createrepo_c', 'gpg'], `family ${branch}`, () => {
-    let dir: string;
-    let workspace: string;
-    let key: SigningKey;
-    let web: WebServer;
+    let made: Served;
 
     beforeAll(async () => {
-      dir = mkdtempSync(join(tmpdir(), 'osmith-test-'));
-      workspace = join(dir, 'workspace');
-      cpSync(join(REPO, 'workspace'), workspace, { recursive: true });
-      key = await makeKey(dir, 'good');
-      mkdirSync(join(dir, 'mirror'));
-      await repository(await packages(), join(dir, 'mirror'), key);
-      web = await serve(join(dir, 'mirror'));
+      made = await served(family);
     });
-    afterAll(async () => {
-      await web?.close();
-      await removeTree(dir);
-    });
-
-    const build = (out: string, ...more: string[]) => {
-      const set = [
-        `bootstrap.mirror=${web.url}`,
-        `bootstrap.keyring=${key.public}`,
-        `bootstrap.components=${component}`,
-      ].flatMap((option) => ['--set', option]);
-      return good(['-C', workspace, 'build', branch, '--arch', 'amd64', '--out', out, ...set, ...more]);
-    };
+    afterAll(() => made?.close());
 
     test('an appliance boots under Secure Boot and takes orders', async () => {
-      const out = join(dir, 'out');
-      await build(out, '--set', 'image.formats=vmlinuz initrd raw');
+      const out = join(made.dir, 'out');
+      await good(made.build(out, '--set', 'image.formats=vmlinuz initrd raw'));
       const manifest = readFileSync(join(out, 'manifest.json'), 'utf8');
       const installed = (JSON.parse(manifest) as { packages: { name: string }[] }).packages.map(
         ({ name }) => name,
       );
       expect(installed).toEqual(expect.arrayContaining(['busybox', 'containerd', 'filesystem', 'systemd']));
-      scenario(workspace, family, installed);
-      await good(['-C', workspace, 'test', branch, '--out', out, '--scenario', `family-${branch}`]);
+      scenario(made.workspace, family, installed);
+      await good(made.run('test', '--out', out, '--scenario', `family-${branch}`));
     });
 
     test.runIf(container)('a container passes its scenarios', async () => {
-      const out = join(dir, 'container');
-      await build(out, '--product', 'container');
-      const tested = await good(['-C', workspace, 'test', branch, '--product', 'container', '--out', out]);
+      const out = join(made.dir, 'container');
+      await good(made.build(out, '--product', 'container'));
+      const tested = await good(made.run('test', '--product', 'container', '--out', out));
       expect(tested).toMatch(/2 scenarios passed; in the sandbox, without a machine/);
     });
   });

@@ -99,14 +99,21 @@ async function filesOf(steps: Step[], step: string): Promise<DebianFiles> {
   return { files, depends: dependencies(parts) };
 }
 
-function configOf(attributes: Record<string, string>): Config {
+function configOf(attributes: Record<string, string>, set: string[] = []): Config {
   const all = { arch: 'amd64', ...attributes };
-  return loadConfig({ workspace: join(REPO, 'workspace'), attributes: all, set: [] });
+  return loadConfig({ workspace: join(REPO, 'workspace'), attributes: all, set });
 }
 
 /** The packages of the appliance, as its own build installs them. */
 export function applianceFiles(): Promise<DebianFiles> {
   return filesOf(makePlan(configOf({ branch: 'deb', product: 'appliance' })).steps, 'refine/packages');
+}
+
+/** The packages of a container, and these. */
+export function containerFiles(packages: string[]): Promise<DebianFiles> {
+  const set = [`refine.packages_add=${packages.join(' ')}`];
+  const { steps } = makePlan(configOf({ branch: 'deb', product: 'container' }, set));
+  return filesOf(steps, 'refine/packages');
 }
 
 /** The tree in which another distribution's package manager runs. */

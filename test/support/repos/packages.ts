@@ -14,6 +14,8 @@ export interface TestPackage {
   entries: PackageEntry[];
   /** What else it is known as. */
   provides?: string[];
+  /** Which repository it is in, where a family has several; default: the first. */
+  repository?: string;
   /** Shell commands that run in the system after it was unpacked. */
   script: string;
 }

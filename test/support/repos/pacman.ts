@@ -40,13 +40,13 @@ function packageFile(pkg: TestPackage): Buffer {
   return zstdCompressSync(treeOf(all).tree);
 }
 
-/** `ROOT/core/os/x86_64`: packages and index. Without a key nothing is signed. */
-export async function pacmanRepository(
+async function repositoryOf(
+  name: string,
   packages: TestPackage[],
   root: string,
   key?: SigningKey,
 ): Promise<void> {
-  const cwd = join(root, 'core/os/x86_64');
+  const cwd = join(root, name, 'os/x86_64');
   mkdirSync(cwd, { recursive: true });
   const files: string[] = [];
   for (const pkg of packages) {
@@ -55,6 +55,16 @@ export async function pacmanRepository(
     if (key !== undefined) await signDetached(key, join(cwd, file), 'sig');
     files.push(file);
   }
-  await execa('repo-add', ['--quiet', 'core.db.tar.gz', ...files], { cwd });
-  if (key !== undefined) await signDetached(key, join(cwd, 'core.db'), 'sig');
+  await execa('repo-add', ['--quiet', `${name}.db.tar.gz`, ...files], { cwd });
+  if (key !== undefined) await signDetached(key, join(cwd, `${name}.db`), 'sig');
+}
+
+/** `ROOT/core/os/x86_64`, and the same of other repositories: packages and index. Without a key nothing is signed. */
+export async function pacmanRepository(
+  packages: TestPackage[],
+  root: string,
+  key?: SigningKey,
+): Promise<void> {
+  const byName = Map.groupBy(packages, ({ repository = 'core' }) => repository);
+  for (const [name, held] of byName) await repositoryOf(name, held, root, key);
 }
