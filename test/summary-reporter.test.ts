@@ -13,7 +13,7 @@ const FILES = {
     test('bad', () => expect(1).toBe(2));
     let tries = 0;
     test('at last', { retry: 1 }, () => expect(tries++).toBe(1));
-    test.skip('left out', () => {});
+    test('left out', ({ skip }) => skip('for a reason'));
     describe('group', () => { test('inside', () => {}); });`,
   'hook.test.ts': `${HEAD}
     describe('group', () => {
@@ -57,19 +57,21 @@ async function vitest(files: Record<string, string>) {
   return { run: execa(process.execPath, args, { cwd: dir, env, extendEnv: false, reject: false }) };
 }
 
-test('the end names what failed and counts what vitest saw, also outside of any test', async () => {
+test('the end names what failed or was not run, and counts what vitest saw, also outside of any test', async () => {
   const { run } = await vitest(FILES);
   const { exitCode, stdout } = await run;
   expect(exitCode).toBe(1);
   // Failed: `bad`, the hook, the file that does not load, the rejection that nobody handles.
-  const end = stdout.trimEnd().split('\n').slice(-6);
+  const end = stdout.trimEnd().split('\n').slice(-8);
   expect(end.at(-1)).toBe('4 passed, 4 failed, 2 skipped');
-  expect(end.slice(0, 5).sort()).toEqual([
+  expect(end.slice(0, 7).sort()).toEqual([
     expect.stringMatching(/^FAILED broken\.test\.ts: .*nowhere/),
     'FAILED hook.test.ts > group: no',
     'FAILED mixed.test.ts > bad: expected 1 to be 2 // Object.is equality',
     'FAILED outside of any test: nobody waits for this',
     'FLAKY mixed.test.ts > at last: expected +0 to be 1 // Object.is equality',
+    'SKIPPED hook.test.ts > group > never runs',
+    'SKIPPED mixed.test.ts > left out: for a reason',
   ]);
 });
 

@@ -1,7 +1,7 @@
 /**
- * Ends a test run with the names of what failed, or was right only at a second try, and `N passed, N failed` alone on a
- * line: whoever sees no more than the end of a log learns what to look at. A run that is ended from outside says what
- * was running, and what had not ended.
+ * Ends a test run with the names of what was not run, was right only at a second try, or failed, and `N passed, N failed`
+ * alone on a line: whoever sees no more than the end of a log learns what to look at. A run that is ended from outside
+ * says what was running, and what had not ended.
  */
 import { writeSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -62,10 +62,16 @@ export function summary(modules: readonly TestModule[], unhandled: readonly Seri
     ...unhandled.map((error) => line('FAILED', '', 'outside of any test', [error])),
   ];
   const flaky = tests.filter((test) => test.diagnostic()?.flaky === true);
-  const skipped = inState('skipped').length + inState('pending').length;
+  const skipped = [...inState('skipped'), ...inState('pending')];
+  const left = skipped.map((test) => {
+    const result = test.result();
+    const note = result.state === 'skipped' ? result.note : undefined;
+    return line('SKIPPED', fileOf(test), test.fullName, note === undefined ? [] : [{ message: note }]);
+  });
   const counts = `${inState('passed').length} passed, ${failed.length} failed`;
   const again = flaky.map((test) => line('FLAKY', fileOf(test), test.fullName, test.result().errors));
-  return [...again, ...failed, skipped === 0 ? counts : `${counts}, ${skipped} skipped`].join('\n');
+  const last = skipped.length === 0 ? counts : `${counts}, ${skipped.length} skipped`;
+  return [...left, ...again, ...failed, last].join('\n');
 }
 
 function fileOf(entity: TestCase | TestModule | { module: TestModule }): string {
@@ -74,5 +80,5 @@ function fileOf(entity: TestCase | TestModule | { module: TestModule }): string 
 
 function line(word: string, file: string, name: string, errors: readonly { message: string }[] = []): string {
   const first = errors[0]?.message.split('\n')[0]?.slice(0, 200) ?? '';
-  return `${word} ${[file, name].filter((part) => part !== '').join(' > ')}: ${first}`;
+  return `${word} ${[file, name].filter((part) => part !== '').join(' > ')}${first === '' ? '' : `: ${first}`}`;
 }
