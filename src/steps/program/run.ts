@@ -30,8 +30,12 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 const RESOURCE = 'NODE_SEA_BLOB';
 const POSTJECT = fileURLToPath(import.meta.resolve('postject/dist/cli.js'));
 
-/** It shares the machine's memory with what the machine is for. */
-const NODE_OPTIONS = ['--max-old-space-size=128', '--max-semi-space-size=1'];
+const NODE_OPTIONS = [
+  // It shares the machine's memory with what the machine is for.
+  ...['--max-old-space-size=128', '--max-semi-space-size=1'],
+  // No thread may compile: a program could fail to end (see ./osmith, which starts the same way).
+  ...['--no-concurrent-recompilation', '--no-concurrent-sparkplug'],
+];
 
 /** All modules in one file. */
 async function bundle(input: string, file: string, version: string): Promise<void> {
