@@ -1,11 +1,10 @@
 /** Locks and scratch directories between real processes. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { testStore } from '../../test/support/engine.ts';
-import { processesWith } from '../../test/support/processes.ts';
 import { cleanStore } from './gc.ts';
 import { lockFile } from './lock.ts';
 import { cleanStale, openScratch } from './scratch.ts';
@@ -27,6 +26,14 @@ const FOREVER = 'await new Promise((done) => setTimeout(done, 1e9));';
 const HOLD = `await lock.lockFile(path, { wait: true }); console.log('held'); ${FOREVER}`;
 const PATIENCE = { timeout: 20_000, interval: 50 };
 
+/** How many have a lock, and how many wait for it. */
+function locks(path: string): { held: number; waiting: number } {
+  const lines = readFileSync('/proc/locks', 'utf8').split('\n');
+  const all = lines.filter((line) => line.includes('FLOCK') && line.includes(`:${statSync(path).ino} `));
+  const waiting = all.filter((line) => line.includes('->')).length;
+  return { held: all.length - waiting, waiting };
+}
+
 test('a lock is released when its holder is killed, and then passes on', async () => {
   await using scene = await testStore();
   const path = join(scene.store.dir, 'locks', 'x');
@@ -40,12 +47,12 @@ test('a lock is released when its holder is killed, and then passes on', async (
   holder.child.kill('SIGKILL');
   const lock = await mine;
   const second = other(HOLD, path);
-  await vi.waitFor(() => expect(processesWith(`flock\x00--exclusive\x00${path}`)).toHaveLength(1), PATIENCE);
+  await vi.waitFor(() => expect(locks(path)).toEqual({ held: 1, waiting: 1 }), PATIENCE);
   await lock?.release();
   await lock?.release();
   expect(await second.line).toBe('held');
   second.child.kill('SIGKILL');
-  await vi.waitFor(() => expect(processesWith(path)).toEqual([]), PATIENCE);
+  await vi.waitFor(() => expect(locks(path)).toEqual({ held: 0, waiting: 0 }), PATIENCE);
 });
 
 test('who waits for a lock can be stopped, also by force', async () => {
@@ -61,10 +68,9 @@ test('who waits for a lock can be stopped, also by force', async () => {
   await expect(waiting).rejects.toThrow(/abort/);
 
   const killed = other(HOLD, path);
-  const flock = `flock\x00--exclusive\x00${path}`;
-  await vi.waitFor(() => expect(processesWith(flock)).toHaveLength(1), PATIENCE);
+  await vi.waitFor(() => expect(locks(path)).toEqual({ held: 1, waiting: 1 }), PATIENCE);
   killed.child.kill('SIGKILL');
-  await vi.waitFor(() => expect(processesWith(flock)).toEqual([]), PATIENCE);
+  await vi.waitFor(() => expect(locks(path)).toEqual({ held: 1, waiting: 0 }), PATIENCE);
   await lock?.release();
 });
 

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { OsmithError } from '../errors.ts';
 
@@ -35,48 +36,55 @@ export async function lockFile(file: string, options: LockOptions): Promise<Lock
   return waited;
 }
 
+/** Opens the file, which is created, or the directory: the lock is that of this descriptor. */
+function openLock(file: string): number {
+  let failure: unknown;
+  // NFS locks only what is open for writing, which a directory, or what belongs to others, cannot be.
+  for (const flags of ['a', 'r']) {
+    try {
+      return openSync(file, flags);
+    } catch (cause) {
+      failure ??= cause;
+    }
+  }
+  throw cannotLock(file, (failure as Error).message);
+}
+
 async function tryLock(file: string, flags: string[], signal?: AbortSignal): Promise<Lock | undefined> {
   signal?.throwIfAborted();
-  // The holder lives as long as its standard input, a pipe from us, is open: it dies with us. While it waits it reads
-  // nothing, and dies by its parent's death signal.
-  const flock = ['flock', ...flags, file, 'sh', '-c', 'echo; exec cat'];
-  const holder = spawn('setpriv', ['--pdeathsig', 'KILL', ...flock], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    detached: true,
-  });
-  holder.stdin.on('error', () => {});
-  const said = text(holder.stderr).catch(() => '');
-  const stop = () => holder.kill('SIGKILL');
-  signal?.addEventListener('abort', stop, { once: true });
+  const fd = openLock(file);
   try {
-    const locked = await Promise.race([
-      once(holder.stdout, 'data').then(() => true),
-      once(holder, 'exit').then(() => false),
-    ]);
-    if (!locked) {
-      signal?.throwIfAborted();
-      if (holder.exitCode === HELD) return undefined;
-      throw cannotLock(file, await said);
+    // flock locks our descriptor, which nobody else inherits, and ends. One that waits ends with us, too.
+    const flock = spawn('setpriv', ['--pdeathsig', 'KILL', 'flock', ...flags, '3'], {
+      ...{ stdio: ['ignore', 'ignore', 'pipe', fd], detached: true },
+    });
+    const stop = () => flock.kill('SIGKILL');
+    signal?.addEventListener('abort', stop, { once: true });
+    const ended = Promise.all([text(flock.stderr!), once(flock, 'exit')]);
+    const [said] = await ended.finally(() => signal?.removeEventListener('abort', stop));
+    signal?.throwIfAborted();
+    if (flock.exitCode === HELD) {
+      closeSync(fd);
+      return undefined;
     }
+    if (flock.exitCode !== 0) throw cannotLock(file, said);
   } catch (cause) {
+    closeSync(fd);
     if (signal?.aborted || cause instanceof OsmithError) throw cause;
     throw cannotLock(file, (cause as Error).message, 'Install util-linux (flock, setpriv)');
-  } finally {
-    signal?.removeEventListener('abort', stop);
   }
+  let held = true;
   return {
     release: async () => {
-      if (holder.exitCode !== null || holder.signalCode !== null) return;
-      const gone = once(holder, 'exit');
-      holder.stdin.end();
-      await gone;
+      if (held) closeSync(fd);
+      held = false;
     },
   };
 }
 
 function cannotLock(file: string, why: string, hint?: string): OsmithError {
   const text = why.trim();
-  if (text.includes('No space left on device')) {
+  if (/no space left on device/i.test(text)) {
     return new OsmithError('E_NO_SPACE', `No space left for ${file}`, {
       hint: 'Free some space, or set OSMITH_STORE to a larger file system',
     });

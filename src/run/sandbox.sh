@@ -25,13 +25,15 @@ fail() { echo "sandbox: $*" >&2; exit 125; }
 
 # Makes the mount point for $1 at $2, with the type of $1.
 mount_point() {
-  if [ -d "$1" ]; then mkdir -p "$2"; else mkdir -p "${2%/*}"; [ -e "$2" ] || : > "$2"; fi
+  if [ -d "$1" ]; then [ -d "$2" ] || mkdir -p "$2"
+  else [ -d "${2%/*}" ] || mkdir -p "${2%/*}"; [ -e "$2" ] || : > "$2"; fi
 }
 
-bind() { # [ro] SRC DST
+bind() { # ro|rw SRC DST
   mount_point "$2" "$3"
-  mount --rbind "$2" "$3"
-  [ "$1" = rw ] || mount -o remount,bind,ro "$3" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "$3"
+  said=$(mount --rbind -o "$1" "$2" "$3" 2>&1) ||
+    # What the host mounted with these options keeps them; it is there by now, but not read-only yet.
+    mount -o "remount,bind,$1,nosuid,nodev" "$3" 2>/dev/null || fail "$said"
 }
 
 system_dirs() { # DIR: the kernel's interfaces, and places that must not leak into the tree
@@ -43,27 +45,30 @@ system_dirs() { # DIR: the kernel's interfaces, and places that must not leak in
   mount -t sysfs -o ro sysfs "$1/sys" 2>/dev/null || unshare --net mount -t sysfs -o ro sysfs "$1/sys" 2>/dev/null ||
     bind ro /sys "$1/sys"
   mount -t tmpfs -o mode=755 tmpfs "$1/dev"
-  for node in null zero full random urandom tty; do
-    : > "$1/dev/$node"
-    mount --bind "/dev/$node" "$1/dev/$node"
-  done
-  ln -s /proc/self/fd "$1/dev/fd"
+  mkdir "$1/dev/pts" "$1/dev/shm"
+  ln -s /proc/self/fd pts/ptmx "$1/dev"
   ln -s /proc/self/fd/0 "$1/dev/stdin"
   ln -s /proc/self/fd/1 "$1/dev/stdout"
   ln -s /proc/self/fd/2 "$1/dev/stderr"
-  mkdir "$1/dev/pts" "$1/dev/shm"
-  mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$1/dev/pts"
-  ln -s pts/ptmx "$1/dev/ptmx"
-  mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"
-  mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"
-  mount -t tmpfs -o mode=755 tmpfs "$1/run"
+  # All by one program: starting it takes longer than what it does.
+  {
+    for node in null zero full random urandom tty; do
+      : > "$1/dev/$node"
+      echo "/dev/$node $1/dev/$node none bind"
+    done
+    echo "devpts $1/dev/pts devpts newinstance,ptmxmode=0666,mode=620"
+    echo "tmpfs $1/dev/shm tmpfs mode=1777"
+    echo "tmpfs $1/tmp tmpfs mode=1777"
+    echo "tmpfs $1/run tmpfs mode=755"
+  } > "$mnt/mounts"
+  mount --all --fstab "$mnt/mounts"
   mkdir -p "$1/run/lock"
 }
 
 store=$1 mnt=$2
 shift 2
 # The builder's name must not leak into what is built. Only root may use the file.
-hostname osmith 2>/dev/null || echo osmith > /proc/sys/kernel/hostname || fail "cannot set the host name: install hostname"
+echo osmith 2>/dev/null > /proc/sys/kernel/hostname || hostname osmith || fail "cannot set the host name: install hostname"
 cd "$store"
 new=$mnt/root chdir=/ chroot= read_only=
 mount -t tmpfs -o mode=755 tmpfs "$mnt" || fail "cannot mount a tmpfs in a user namespace"
@@ -139,11 +144,9 @@ shift
 
 # Leave the host behind: nothing of it stays reachable.
 cd "$new"
-mkdir -p .host
-pivot_root . .host
+pivot_root . . # the old root now lies over the new one
+umount -l .
 cd /
-umount -l /.host
-rmdir /.host
 [ -z "$read_only" ] || mount -o remount,bind,ro / || fail "cannot make the root read-only"
 unset LIBMOUNT_FORCE_MOUNT2
 
