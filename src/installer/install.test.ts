@@ -3,6 +3,7 @@ import { openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MIB, SECTOR } from '../disk/layout.ts';
+import { SLOT_TYPE } from '../disk/layouts/edge.ts';
 import { describeWith, run } from '../disk/testing.ts';
 import type { Device } from './disks.ts';
 import { install, wipe } from './install.ts';
@@ -33,6 +34,20 @@ function digest(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
+/** Of slots and P3. */
+const NUMBERS = [2, 3, 9];
+
+/** What the table says of them, in sfdisk's words. */
+function attributesOf(path: string): string[] {
+  return NUMBERS.map((number) => run(['sfdisk', '--part-attrs', path, String(number)]).stdout.trim());
+}
+
+/** A table on a small disk, in sfdisk's words. */
+function tabled(path: string, ...lines: string[]): void {
+  const script = ['label: gpt', 'first-lba: 34', ...lines].join('\n');
+  run(['sh', '-c', 'printf "%s\n" "$1" | sfdisk --quiet "$2"', 'sh', script, path]);
+}
+
 /** A partition as lsblk tells of it; places in sectors. */
 function part(disk: Device, partName: string, start: number, end: number): Device {
   const place = { start: start * SECTOR, size: (end - start) * SECTOR };
@@ -43,6 +58,8 @@ function part(disk: Device, partName: string, start: number, end: number): Devic
 function config(path: string, name: string): string {
   return run(['mtype', '-i', `${path}@@${CONFIG}`, `::${name}`]).stdout;
 }
+
+const GPT_SCRIPT = join(import.meta.dirname, '../../workspace/pkg/gpt/root/usr/lib/gpt/gpt.sh');
 
 const [EFI, IMGA, IMGB, CONFIG] = [2048, 75776, 1124352, 2172928].map((sector) => sector * SECTOR) as [
   ...[number, number, number, number],
@@ -111,20 +128,27 @@ describeWith(['sfdisk', 'sgdisk', 'mkfs.vfat', 'mcopy', 'mdel'], 'an installatio
     await install(machine, readOptions('eve_soft_serial=1'));
     const fd = openSync(path, 'r+');
     // The last four bytes of P3, too.
-    const mine = [IMGA, 2174976 * SECTOR, 2457567 * SECTOR - 4];
+    const mine = [IMGA, IMGB, 2174976 * SECTOR, 2457567 * SECTOR - 4];
     for (const at of mine) writeSync(fd, 'mine', at);
-    const [device] = machine.devices;
-    device!.children = [
-      ['IMGA', 75776, 1124352],
-      ['CONFIG', 2172928, 2174976],
-      ['P3', 2174976, 2457567],
-    ].map(([partName, start, end]) => part(device!, String(partName), Number(start), Number(end)));
-    await install(machine, readOptions('osmith.install.erase osmith.install.skip=root,config,persist'));
+    const skip = 'osmith.install.erase osmith.install.skip=root,config,persist';
+    await install(machine, readOptions(skip));
     for (const at of mine) expect(bytes(path, at, 4).toString()).toBe('mine');
     expect(config(path, 'soft_serial')).toBe('1\n');
     expect(machine.console.heard()).toMatch(
       /all of it but what is skipped \(root, config, persist\) will be/,
     );
+    // It was never started: P3 has no file system yet.
+    expect(attributesOf(path)).toEqual(['GUID:49,56', '', 'GUID:48']);
+    // The second slot runs; what an update wrote to the first one did not come up.
+    const states = ['GUID:48,49', 'GUID:49,56', ''];
+    for (const [index, words] of states.entries())
+      run(['sfdisk', '--part-attrs', path, String(NUMBERS[index]), words]);
+    await install(machine, readOptions('osmith.install.erase osmith.install.skip=root,persist'));
+    expect(attributesOf(path)).toEqual(states);
+    for (const at of mine) expect(bytes(path, at, 4).toString()).toBe('mine');
+    // As the selector sees it.
+    const selector = ['sh', '-c', '. "$1"; gpt_candidates "$2"', 'sh', GPT_SCRIPT, path];
+    expect(run(selector).stdout).toBe('3 2 0 1 GUID:49,GUID:56\n');
   });
 
   it('puts persistent data on another disk', async () => {
@@ -221,10 +245,29 @@ describeWith(['sfdisk', 'mkfs.vfat', 'mcopy'], 'an installation that cannot be',
     [
       'a disk with what is to be skipped in another place',
       'osmith.install.skip=persist osmith.install.erase',
-      ({ devices: [device] }) => {
-        device!.children = [part(device!, 'P3', 2048, 4096)];
-      },
+      ({ devices: [device] }) => tabled(device!.path, 'start=2048, size=2048, name="P3"'),
       /The disk vda has its P3 in another place: it cannot stay as it is/,
+    ],
+    [
+      'a disk with slots that both do not boot, to be skipped',
+      'osmith.install.skip=root osmith.install.erase',
+      ({ devices: [device] }) =>
+        tabled(
+          device!.path,
+          `2 : start=75776, size=40960, type=${SLOT_TYPE}, name="IMGA", attrs="GUID:48,49"`,
+          `3 : start=116736, size=40960, type=${SLOT_TYPE}, name="IMGB"`,
+        ),
+      /The disk vda has no slot that boots: it cannot stay as it is/,
+    ],
+    [
+      'a disk with damaged tables, to be skipped',
+      'osmith.install.skip=config osmith.install.erase',
+      ({ devices: [device] }) => {
+        tabled(device!.path, 'start=2048, size=2048, name="CONFIG"');
+        const fd = openSync(device!.path, 'r+');
+        for (const at of [SECTOR, SMALL * MIB - SECTOR]) writeSync(fd, 'x', at + 20);
+      },
+      /The disk vda has no partition CONFIG: it cannot stay as it is/,
     ],
     [
       'a disk with something on it',

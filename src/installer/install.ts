@@ -14,6 +14,7 @@ import { candidates, chooseDisk, dataOn, describeDisk, gib, type Device } from '
 import { readInstallManifest, type Medium } from './medium.ts';
 import type { InstallOptions } from './options.ts';
 import { markNew, placements, type Placements } from './placement.ts';
+import { keepSkipped, skippedPartitions } from './skipped.ts';
 import { checkSources, piecesOf, writeDisk, type Piece } from './write-system.ts';
 
 export interface Machine {
@@ -106,19 +107,6 @@ async function checkEmpty({ console }: Machine, options: InstallOptions, disk: D
   });
 }
 
-/** Throws E_INSTALL unless what is to stay as it is lies where the new table will have it. */
-function checkSkipped(disk: Device, { partitions }: Placement, skipped: readonly string[]): void {
-  for (const { spec, start, size } of partitions.filter((placed) => skipped.includes(placed.spec.name))) {
-    const title = spec.title ?? spec.name;
-    const found = disk.children.find(({ partName }) => partName === title);
-    if (found?.start === start && found.size === size) continue;
-    const why = found === undefined ? `has no partition ${title}` : `has its ${title} in another place`;
-    throw new OsmithError('E_INSTALL', `The disk ${disk.name} ${why}: it cannot stay as it is`, {
-      hint: 'Nothing has been written. Leave it out of the option skip',
-    });
-  }
-}
-
 async function configPiece(
   machine: Machine,
   options: InstallOptions,
@@ -137,15 +125,23 @@ async function configPiece(
   return { serial, replaced: new Map([[part.partition, { path, size, sha256 }]]) };
 }
 
+interface Target {
+  disk: Device;
+  persist?: Device;
+  placed: Placements;
+  pieces: Piece[];
+  /** Partitions that stay as they are. */
+  skipped: string[];
+}
+
 async function write(
   machine: Machine,
   options: InstallOptions,
   manifest: InstallManifest,
-  { disk, persist, placed, pieces }: { disk: Device; persist?: Device; placed: Placements; pieces: Piece[] },
+  { disk, persist, placed, pieces, skipped }: Target,
 ): Promise<void> {
   const { run, console, medium } = machine;
   const { roles } = manifest;
-  const skipped = options.skip.flatMap((part) => roles[part] ?? []);
   const filled = manifest.parts.map(({ partition }) => partition);
   const wiped = manifest.layout.partitions
     .map(({ name }) => name)
@@ -170,12 +166,12 @@ export async function install(machine: Machine, options: InstallOptions): Promis
   const { disk, persist } = await target(machine, options);
   console.say(`${manifest.title} goes to ${describeDisk(disk)}`);
   if (persist !== undefined) console.say(`Persistent data goes to ${describeDisk(persist)}`);
-  const placed = placements(manifest, disk, persist);
+  const places = placements(manifest, disk, persist);
   for (const each of [disk, ...(persist === undefined ? [] : [persist])])
     await checkEmpty(machine, options, each);
-  const skipped = options.skip.flatMap((part) => manifest.roles[part] ?? []);
-  checkSkipped(disk, placed.system, skipped);
-  if (persist !== undefined) checkSkipped(persist, placed.persist!, skipped);
+  const skipped = skippedPartitions(manifest, options.skip);
+  const placed: Placements = { system: await keepSkipped(disk, places.system, skipped) };
+  if (persist !== undefined) placed.persist = await keepSkipped(persist, places.persist!, skipped);
   const parts = [...manifest.parts, { partition: 'the boot code', ...manifest.head }];
   const sources = parts.map(({ partition, file, ...rest }) => ({
     name: partition,
@@ -186,7 +182,7 @@ export async function install(machine: Machine, options: InstallOptions): Promis
   const { serial, replaced } = await configPiece(machine, options, manifest);
   const pieces = piecesOf(manifest, placed.system, medium.dir, skipped, replaced);
   if (options.pause.includes('before')) await console.ask('Press Enter to install.');
-  await write(machine, options, manifest, { disk, ...(persist && { persist }), placed, pieces });
+  await write(machine, options, manifest, { disk, ...(persist && { persist }), placed, pieces, skipped });
   return { serial, disk: disk.name, system: manifest.name };
 }
 
