@@ -1,6 +1,5 @@
 /** The machine's disks, and which of them the system goes to. */
 import { z } from 'zod';
-import { SECTOR } from '../disk/layout.ts';
 import { OsmithError } from '../errors.ts';
 import { must, type RunProgram } from '../update/programs.ts';
 
@@ -11,8 +10,6 @@ export interface Device {
   type: string;
   /** Bytes. */
   size: number;
-  /** Of a partition: the byte of its disk that it begins with. */
-  start: number;
   ro: boolean;
   /** Bytes of a sector. */
   sector: number;
@@ -38,7 +35,6 @@ const entry = z.object({
   ...{ name: z.string(), path: z.string(), type: z.string(), size: z.number(), ro: z.boolean() },
   ...{
     'log-sec': z.number(),
-    start: z.number().nullable(),
     pkname: text,
     tran: text,
     model: text,
@@ -61,8 +57,6 @@ export function parseDevices(json: string): Device[] {
       .filter(({ pkname }) => pkname === parent)
       .map(({ name, path, type, size, ro, tran, model, serial, label, ...given }) => ({
         ...{ name, path, type, size, ro, model, serial, label, sector: given['log-sec'] },
-        // In sectors of 512 bytes, whatever the disk has.
-        start: (given.start ?? 0) * SECTOR,
         ...{ transport: tran, table: given.pttype, filesystem: given.fstype, partName: given.partlabel },
         children: below(name),
       }));

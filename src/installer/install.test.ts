@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MIB, SECTOR } from '../disk/layout.ts';
@@ -8,38 +8,11 @@ import { describeWith, run } from '../disk/testing.ts';
 import type { Device } from './disks.ts';
 import { install, wipe } from './install.ts';
 import { readOptions } from './options.ts';
-import { bench, disk, fatVolume, HEAD, ROOT, type Bench } from './testing.ts';
-
-function bytes(path: string, at: number, length: number): Buffer {
-  const buffer = Buffer.alloc(length);
-  readSync(openSync(path, 'r'), buffer, 0, length, at);
-  return buffer;
-}
-
-/** A disk of the machine. */
-function add(machine: Bench, name: string, mib = 1200, more: Parameters<typeof disk>[3] = {}) {
-  const device = disk(join(machine.dir, `${name}.raw`), name, mib, more);
-  machine.devices.push(device);
-  return device.path;
-}
-
-function partitions(path: string): string[] {
-  const table = run(['sgdisk', '-v', '-p', path]).stdout;
-  expect(table).toContain('No problems found');
-  return [...table.matchAll(/^ +(\d+) +(\d+) +(\d+) .* (\S+)$/gm)].map((match) => match.slice(1).join(' '));
-}
+import { add, bench, bytes, fatVolume, HEAD, partitions, ROOT, type Bench } from './testing.ts';
 
 /** SHA-256 of all of a disk. */
 function digest(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
-}
-
-/** Of slots and P3. */
-const NUMBERS = [2, 3, 9];
-
-/** What the table says of them, in sfdisk's words. */
-function attributesOf(path: string): string[] {
-  return NUMBERS.map((number) => run(['sfdisk', '--part-attrs', path, String(number)]).stdout.trim());
 }
 
 /** A table on a small disk, in sfdisk's words. */
@@ -48,18 +21,15 @@ function tabled(path: string, ...lines: string[]): void {
   run(['sh', '-c', 'printf "%s\n" "$1" | sfdisk --quiet "$2"', 'sh', script, path]);
 }
 
-/** A partition as lsblk tells of it; places in sectors. */
-function part(disk: Device, partName: string, start: number, end: number): Device {
-  const place = { start: start * SECTOR, size: (end - start) * SECTOR };
-  return { ...disk, name: `${disk.name}1`, type: 'part', partName, ...place };
+/** A partition as lsblk tells of it. */
+function part(disk: Device, partName: string): Device {
+  return { ...disk, name: `${disk.name}1`, type: 'part', partName, size: MIB };
 }
 
 /** Files of the installed CONFIG. */
 function config(path: string, name: string): string {
   return run(['mtype', '-i', `${path}@@${CONFIG}`, `::${name}`]).stdout;
 }
-
-const GPT_SCRIPT = join(import.meta.dirname, '../../workspace/pkg/gpt/root/usr/lib/gpt/gpt.sh');
 
 const [EFI, IMGA, IMGB, CONFIG] = [2048, 75776, 1124352, 2172928].map((sector) => sector * SECTOR) as [
   ...[number, number, number, number],
@@ -120,35 +90,6 @@ describeWith(['sfdisk', 'sgdisk', 'mkfs.vfat', 'mcopy', 'mdel'], 'an installatio
     // An option counts more.
     await install(machine, readOptions('osmith.install.erase eve_install_server=three eve_soft_serial=9'));
     expect([config(path, 'server'), config(path, 'soft_serial')]).toEqual(['three\n', '9\n']);
-  });
-
-  it('leaves alone what it is told to', async () => {
-    const machine = bench();
-    const path = add(machine, 'vda');
-    await install(machine, readOptions('eve_soft_serial=1'));
-    const fd = openSync(path, 'r+');
-    // The last four bytes of P3, too.
-    const mine = [IMGA, IMGB, 2174976 * SECTOR, 2457567 * SECTOR - 4];
-    for (const at of mine) writeSync(fd, 'mine', at);
-    const skip = 'osmith.install.erase osmith.install.skip=root,config,persist';
-    await install(machine, readOptions(skip));
-    for (const at of mine) expect(bytes(path, at, 4).toString()).toBe('mine');
-    expect(config(path, 'soft_serial')).toBe('1\n');
-    expect(machine.console.heard()).toMatch(
-      /all of it but what is skipped \(root, config, persist\) will be/,
-    );
-    // It was never started: P3 has no file system yet.
-    expect(attributesOf(path)).toEqual(['GUID:49,56', '', 'GUID:48']);
-    // The second slot runs; what an update wrote to the first one did not come up.
-    const states = ['GUID:48,49', 'GUID:49,56', ''];
-    for (const [index, words] of states.entries())
-      run(['sfdisk', '--part-attrs', path, String(NUMBERS[index]), words]);
-    await install(machine, readOptions('osmith.install.erase osmith.install.skip=root,persist'));
-    expect(attributesOf(path)).toEqual(states);
-    for (const at of mine) expect(bytes(path, at, 4).toString()).toBe('mine');
-    // As the selector sees it.
-    const selector = ['sh', '-c', '. "$1"; gpt_candidates "$2"', 'sh', GPT_SCRIPT, path];
-    expect(run(selector).stdout).toBe('3 2 0 1 GUID:49,GUID:56\n');
   });
 
   it('puts persistent data on another disk', async () => {
@@ -232,7 +173,7 @@ describeWith(['sfdisk', 'mkfs.vfat', 'mcopy'], 'an installation that cannot be',
       'a disk with partitions',
       '',
       ({ devices: [device] }) => {
-        device!.children = [part(device!, 'P3', 2048, 4096)];
+        device!.children = [part(device!, 'P3')];
       },
       /The disk vda holds partitions P3/,
     ],

@@ -148,7 +148,7 @@ async function write(
     .filter((name) => !filled.includes(name) && !skipped.includes(name));
   const isNew = (placement: Placement) =>
     options.skip.includes('persist') ? placement : markNew(placement, roles.persist);
-  const common = { run, console, wiped, seed: randomUuid(), verify: options.verify };
+  const common = { run, console, wiped, skipped, seed: randomUuid(), verify: options.verify };
   if (persist !== undefined)
     await writeDisk({ ...common, path: persist.path, placement: isNew(placed.persist!), pieces: [] });
   const head = join(medium.dir, manifest.head.file);

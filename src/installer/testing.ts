@@ -1,8 +1,16 @@
 /** For tests: a machine whose disks are files, with a medium beside it; all programs are real. */
 import { createHash } from 'node:crypto';
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { InstallManifest } from '../disk/install-manifest.ts';
 import { edge2024InstalledLayout } from '../disk/layouts/edge.ts';
 import { MIB, SECTOR } from '../disk/layout.ts';
@@ -29,7 +37,6 @@ export function disk(path: string, name: string, mib: number, more: Partial<Devi
       path,
       type: 'disk',
       size: mib * MIB,
-      start: 0,
       ro: false,
       sector: SECTOR,
       transport: 'virtio',
@@ -108,4 +115,25 @@ export function bench(answers: string[] = [], onSay: (text: string) => void = ()
     list: () => Promise.resolve(devices),
     ...{ manifest, writeManifest, devices },
   };
+}
+
+/** Adds a disk to a machine. */
+export function add(machine: Bench, name: string, mib = 1200, more: Parameters<typeof disk>[3] = {}) {
+  const device = disk(join(machine.dir, `${name}.raw`), name, mib, more);
+  machine.devices.push(device);
+  return device.path;
+}
+
+/** Some of a disk. */
+export function bytes(path: string, at: number, length: number): Buffer {
+  const buffer = Buffer.alloc(length);
+  readSync(openSync(path, 'r'), buffer, 0, length, at);
+  return buffer;
+}
+
+/** The partitions of a disk, which must be sound, each as its number, sectors and name. */
+export function partitions(path: string): string[] {
+  const table = run(['sgdisk', '-v', '-p', path]).stdout;
+  expect(table).toContain('No problems found');
+  return [...table.matchAll(/^ +(\d+) +(\d+) +(\d+) .* (\S+)$/gm)].map((match) => match.slice(1).join(' '));
 }

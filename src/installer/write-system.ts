@@ -105,20 +105,37 @@ export interface WriteRequest {
   head?: string;
   /** Partitions that are wiped: what they had must not be found. */
   wiped: readonly string[];
+  /** Partitions that stay as they are. */
+  skipped: readonly string[];
   seed: string;
   verify: boolean;
 }
 
-/** The table comes last: a disk that was left halfway has none, so nobody takes it for one that boots. */
+/** The table as long as what it names is not there. */
+function unfinished(placement: Placement, skipped: readonly string[]): Placement {
+  const partitions = placement.partitions.map((placed) =>
+    skipped.includes(placed.spec.name) ? placed : { ...placed, spec: { ...placed.spec, attributes: [] } },
+  );
+  return { ...placement, partitions };
+}
+
+/**
+ * The table comes last: a disk that was left halfway has none, so nobody takes it for one that boots. If something stays
+ * as it is, the table says at any moment where that lies, so that the same can be done again.
+ */
 export async function writeDisk({ run, console, ...request }: WriteRequest): Promise<void> {
-  const { path, placement, pieces, head, wiped, seed, verify } = request;
+  const { path, placement, pieces, head, wiped, skipped, seed, verify } = request;
   const first = Math.min(...placement.partitions.map(({ start }) => start));
   // The last partition may reach to the table at the end, and be one that stays as it is.
   const end = Math.max(...placement.partitions.map(({ start, size }) => start + size), placement.total - MIB);
   const device = await openDevice(path, run);
   try {
-    await zero(device, 0, first);
-    await zero(device, end, placement.total - end);
+    if (placement.partitions.some(({ spec }) => skipped.includes(spec.name))) {
+      await must(run, sfdiskArgv(path), sfdiskScript(unfinished(placement, skipped), seed));
+    } else {
+      await zero(device, 0, first);
+      await zero(device, end, placement.total - end);
+    }
     for (const piece of pieces) await copyTo(device, piece, progressOn(console, `writing ${piece.name}`));
     for (const { spec, start, size } of placement.partitions)
       if (wiped.includes(spec.name)) await wipeEnds(device, start, size);
