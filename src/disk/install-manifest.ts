@@ -6,15 +6,14 @@ export const INSTALL_MANIFEST = 'install.json';
 /** The image with all of that, where it is a file: on CDs, on the EFI system partition, and in memory. */
 export const INSTALL_FILE = 'osmith/install.squashfs';
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
-
 const part = z.strictObject({
   /** The partition's name in the layout. */
   partition: z.string(),
   file: z.string().regex(/^[\w.-]+$/),
   /** Without the zeros at the end of the partition. */
   size: z.int().nonnegative(),
-  sha256: digest,
+  /** sparseHash's. */
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
 });
 export type InstallPart = z.infer<typeof part>;
 

@@ -1,11 +1,10 @@
 /** Writing to a disk, and reading back what has come to lie there. */
-import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { BLOCK, isZero, sparseHash } from '../disk/sparse-hash.ts';
 import { isSystemError, OsmithError } from '../errors.ts';
 import type { RunProgram } from '../update/programs.ts';
 
-const BLOCK = 4 * 1024 * 1024;
 const ZEROS = Buffer.alloc(BLOCK);
 
 export type OnProgress = (done: number, total: number) => void;
@@ -47,11 +46,16 @@ export async function zero(device: BlockDevice, start: number, length: number): 
 async function* blocks(file: FileHandle, start: number, length: number): AsyncGenerator<Buffer> {
   const buffer = Buffer.alloc(BLOCK);
   for (let done = 0; done < length;) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(BLOCK, length - done), start + done);
-    if (bytesRead === 0)
-      throw new OsmithError('E_INSTALL', `There are ${done} bytes where ${length} should be`);
-    yield buffer.subarray(0, bytesRead);
-    done += bytesRead;
+    const wanted = Math.min(BLOCK, length - done);
+    let filled = 0;
+    while (filled < wanted) {
+      const { bytesRead } = await file.read(buffer, filled, wanted - filled, start + done + filled);
+      if (bytesRead === 0)
+        throw new OsmithError('E_INSTALL', `There are ${done + filled} bytes where ${length} should be`);
+      filled += bytesRead;
+    }
+    yield buffer.subarray(0, wanted);
+    done += wanted;
   }
 }
 
@@ -66,7 +70,7 @@ export async function copyTo(
   let zeros = 0;
   try {
     for await (const block of blocks(source, 0, size)) {
-      if (block.equals(ZEROS.subarray(0, block.length))) zeros += block.length;
+      if (isZero(block)) zeros += block.length;
       else {
         await zero(device, at + done - zeros, zeros);
         zeros = 0;
@@ -81,19 +85,19 @@ export async function copyTo(
   }
 }
 
-/** SHA-256 of a range of an open file. */
+/** The digest of a range of an open file. */
 export async function digestRange(
   file: FileHandle,
   { start, length }: { start: number; length: number },
   progress: OnProgress,
 ): Promise<string> {
-  const hash = createHash('sha256');
+  const hash = sparseHash();
   let done = 0;
   for await (const block of blocks(file, start, length)) {
-    hash.update(block);
+    hash.update(block, done);
     progress((done += block.length), length);
   }
-  return hash.digest('hex');
+  return hash.digest(length);
 }
 
 export async function digestOfFile(path: string, size: number, progress: OnProgress): Promise<string> {

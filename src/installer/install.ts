@@ -111,7 +111,7 @@ async function configPiece(
   machine: Machine,
   options: InstallOptions,
   manifest: InstallManifest,
-): Promise<{ serial: string; replaced: Map<string, Pick<Piece, 'path' | 'size' | 'sha256'>> }> {
+): Promise<{ serial: string; replaced: Map<string, Pick<Piece, 'path' | 'size' | 'digest'>> }> {
   const part = manifest.parts.find(({ partition }) => partition === manifest.roles.config);
   if (part === undefined || options.skip.includes('config'))
     return { serial: options.serial ?? randomUuid(), replaced: new Map() };
@@ -121,8 +121,8 @@ async function configPiece(
   const { file: path, serial } = await makeConfigImage(run, { source, work, server, serial: wanted });
   const file = await open(path);
   const { size } = await file.stat().finally(() => file.close());
-  const sha256 = await digestOfFile(path, size, () => {});
-  return { serial, replaced: new Map([[part.partition, { path, size, sha256 }]]) };
+  const digest = await digestOfFile(path, size, () => {});
+  return { serial, replaced: new Map([[part.partition, { path, size, digest }]]) };
 }
 
 interface Target {

@@ -25,7 +25,7 @@ export interface Piece {
   name: string;
   path: string;
   size: number;
-  sha256: string;
+  digest: string;
   at: number;
 }
 
@@ -49,13 +49,13 @@ export function piecesOf(
   { partitions }: Placement,
   dir: string,
   skip: readonly string[],
-  replaced: ReadonlyMap<string, Pick<Piece, 'path' | 'size' | 'sha256'>>,
+  replaced: ReadonlyMap<string, Pick<Piece, 'path' | 'size' | 'digest'>>,
 ): Piece[] {
-  return parts.flatMap(({ partition, file, size, sha256 }) => {
+  return parts.flatMap(({ partition, file, size, digest }) => {
     const placed = partitions.find(({ spec }) => spec.name === partition);
     if (placed === undefined || skip.includes(partition)) return [];
     const { spec, start: at } = placed;
-    const source = replaced.get(partition) ?? { path: join(dir, file), size, sha256 };
+    const source = replaced.get(partition) ?? { path: join(dir, file), size, digest };
     if (source.size > placed.size) {
       throw new OsmithError(
         'E_INSTALL',
@@ -71,17 +71,17 @@ export function piecesOf(
 
 /** Reads what will be written. Throws E_INSTALL for a medium that is broken: nothing has been written yet. */
 export async function checkSources(
-  sources: readonly Pick<Piece, 'name' | 'path' | 'size' | 'sha256'>[],
+  sources: readonly Pick<Piece, 'name' | 'path' | 'size' | 'digest'>[],
   console: Console,
 ): Promise<void> {
-  for (const { name, path, size, sha256 } of sources) {
+  for (const { name, path, size, digest } of sources) {
     let found: string;
     try {
       found = await digestOfFile(path, size, progressOn(console, `checking ${name}`));
     } catch (cause) {
       throw broken(name, `it cannot be read: ${(cause as Error).message}`);
     }
-    if (found !== sha256) throw broken(name, `its SHA-256 is ${found}, not ${sha256}`);
+    if (found !== digest) throw broken(name, `its digest is ${found}, not ${digest}`);
   }
 }
 
@@ -156,13 +156,13 @@ export async function writeDisk({ run, console, ...request }: WriteRequest): Pro
 }
 
 async function verifyPieces(device: BlockDevice, pieces: readonly Piece[], console: Console): Promise<void> {
-  for (const { name, at, size, sha256 } of pieces) {
+  for (const { name, at, size, digest } of pieces) {
     const found = await digestRange(
       device.file,
       { start: at, length: size },
       progressOn(console, `verifying ${name}`),
     );
-    if (found === sha256) continue;
+    if (found === digest) continue;
     throw new OsmithError('E_INSTALL', `${name} on ${device.path} is not what was written there`, {
       hint: 'The disk is broken, or its memory is: use another',
     });

@@ -2,13 +2,13 @@
  * Cuts a system's disk into what an installer puts on other disks: the contents of its partitions, each with its digest,
  * and the layout for disks of any size. One squashfs image holds it all.
  */
-import { createHash } from 'node:crypto';
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { INSTALL_MANIFEST, installManifest, type InstallManifest } from '../../disk/install-manifest.ts';
 import { layoutSchema, place, type DiskLayout } from '../../disk/layout.ts';
 import { packFilesArgv, SQUASHFS_COMPRESSIONS } from '../../disk/mksquashfs.ts';
+import { BLOCK, isZero, sparseHash } from '../../disk/sparse-hash.ts';
 import { parsePartitions, sfdiskJsonArgv } from '../../disk/sfdisk-read.ts';
 import { OsmithError } from '../../errors.ts';
 import { defineStep, type StepContext } from '../types.ts';
@@ -28,9 +28,6 @@ const params = z.strictObject({
 
 type Params = z.infer<typeof params>;
 
-const BLOCK = 4 * 1024 * 1024;
-const ZEROS = Buffer.alloc(BLOCK);
-
 interface Range {
   start: number;
   size: number;
@@ -38,32 +35,25 @@ interface Range {
 
 /** Copies a range without the zeros at its end; those in between stay holes. Returns size and digest of what was copied. */
 async function cut(disk: FileHandle, { start, size }: Range, target: string) {
-  const hash = createHash('sha256');
+  const hash = sparseHash();
   const file = await open(target, 'w');
   const buffer = Buffer.alloc(BLOCK);
   let length = 0;
-  let zeros = 0;
   try {
-    for (let done = 0; done < size;) {
-      const { bytesRead } = await disk.read(buffer, 0, Math.min(BLOCK, size - done), start + done);
-      if (bytesRead === 0) throw new OsmithError('E_STEP', `The disk ends within a partition`);
-      const block = buffer.subarray(0, bytesRead);
-      done += bytesRead;
-      if (block.equals(ZEROS.subarray(0, bytesRead))) {
-        zeros += bytesRead;
-        continue;
-      }
-      for (; zeros > 0; zeros -= Math.min(zeros, BLOCK))
-        hash.update(ZEROS.subarray(0, Math.min(zeros, BLOCK)));
-      hash.update(block);
-      await file.write(block, 0, bytesRead, done - bytesRead);
-      length = done;
+    for (let at = 0; at < size; at += BLOCK) {
+      const block = buffer.subarray(0, Math.min(BLOCK, size - at));
+      const { bytesRead } = await disk.read(block, 0, block.length, start + at);
+      if (bytesRead < block.length) throw new OsmithError('E_STEP', `The disk ends within a partition`);
+      if (isZero(block)) continue;
+      hash.update(block, at);
+      await file.write(block, 0, block.length, at);
+      length = at + block.length;
     }
     await file.truncate(length);
   } finally {
     await file.close();
   }
-  return { size: length, sha256: hash.digest('hex') };
+  return { size: length, digest: hash.digest(length) };
 }
 
 /** GRUB for BIOS machines knows its second part by the place: both disks must have it there. */
