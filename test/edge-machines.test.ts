@@ -61,6 +61,12 @@ test('boots from ext4, on disks of the later generation', async () => {
   await passes('later', 'edge-large-disk', 'edge-bios');
 });
 
+test('is installed on disks of the later generation, and boots from erofs', async () => {
+  const formats = 'image.formats=raw rootfs installer.raw';
+  await build('erofs', 'image.filesystem=erofs', 'image.layout=edge-2026', formats);
+  await passes('erofs', 'edge-live', 'installer-usb-bios');
+});
+
 test('virtual machines in archives have the same disk', () => {
   const raw = `one/${EDGE}.raw`;
   run('unzip', '-q', `one/${EDGE}.hdd.zip`);
