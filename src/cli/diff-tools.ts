@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import type { ReadContext } from '../diff/read.ts';
 import { defaultStoreDir } from '../env.ts';
-import { diffToolsPlan } from '../plan/tools.ts';
+import { hostArch, toolsSteps } from '../plan/tools.ts';
 import type { Emit } from '../report/events.ts';
 import { openScratch } from '../run/scratch.ts';
 import { openStore } from '../run/store.ts';
@@ -22,7 +22,7 @@ export async function withReadContext<T>(
   const context = {
     tools: async () => {
       const config = load();
-      tools ??= openTools(config, diffToolsPlan(config), { emit, signal: interruption });
+      tools ??= openTools(config, toolsSteps(config, hostArch()), { emit, signal: interruption });
       return (await tools).tools;
     },
     scratch: () => mkdtemp(join(scratch.dir, 'diff-')),

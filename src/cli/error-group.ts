@@ -7,6 +7,7 @@ import { variantName } from '../plan/assemble.ts';
 import { errorSteps } from '../plan/hooks.ts';
 import { buildName } from '../plan/index.ts';
 import { sourceInput } from '../plan/source.ts';
+import { toolsSteps, type Tools } from '../plan/tools.ts';
 import type { Step } from '../plan/types.ts';
 import type { Emit } from '../report/events.ts';
 import { inside } from '../report/inside.ts';
@@ -32,7 +33,15 @@ export interface Failure {
 /** Not failures of the build: it was not to run, could not begin, or was not to go on. */
 const QUIET = ['E_USAGE', 'E_STAGE', 'E_LOCK', 'E_INTERRUPTED'];
 
-function told({ error, log, results }: Failure): Parameters<typeof errorSteps>[1] {
+/** If the tools are what failed, the programs of this machine have to do. */
+function toolsOf({ config, results }: Failure): Tools {
+  if (results.size === 0) return {};
+  const { tools } = toolsSteps(config, config.attributes['arch']!);
+  return tools.tools !== undefined && results.has(tools.tools) ? tools : {};
+}
+
+function told(failure: Failure): Parameters<typeof errorSteps>[1] {
+  const { error, log } = failure;
   const { step = '', log: stepLog } = error.details;
   const file = (path: string) => sourceInput('/', path);
   return {
@@ -44,8 +53,7 @@ function told({ error, log, results }: Failure): Parameters<typeof errorSteps>[1
       OSMITH_LOG: '/in/log',
       OSMITH_STEP_LOG: stepLog === undefined ? '' : '/in/step-log',
     },
-    // If the tools are what failed, the programs of this machine have to do.
-    ...(results.has('init/tree') ? { tools: 'init/tree' } : {}),
+    ...toolsOf(failure),
   };
 }
 

@@ -14,7 +14,7 @@ import { machineBudget, OVERHEAD } from '../vm/budget.ts';
 import { unsupported } from '../vm/firmware.ts';
 import { findArtifact, openImage, type Image } from '../vm/image.ts';
 import type { Accel } from '../vm/machine.ts';
-import { containerToolsPlan, diffToolsPlan } from '../plan/tools.ts';
+import { hostArch, toolsSteps } from '../plan/tools.ts';
 import { openTools, openVmTools, type OpenTools } from '../vm/sandbox-tools.ts';
 import { runScenario, type ScenarioResult, type ScenarioRun } from '../vm/scenario/execute.ts';
 import { loadScenario, scenarioNames } from '../vm/scenario/load.ts';
@@ -184,7 +184,7 @@ async function openRunner(
   emit: Emit,
 ): Promise<Runner> {
   const running = { emit, signal: interruption };
-  if (!chosen.some(hasMachine)) return openTools(config, containerToolsPlan(config, image.arch), running);
+  if (!chosen.some(hasMachine)) return openTools(config, toolsSteps(config, image.arch), running);
   const opened = await openVmTools(config, running);
   try {
     const kernel = findArtifact(image, 'vmlinuz');
@@ -208,7 +208,10 @@ async function test(command: Command, options: TestOptions): Promise<void> {
   try {
     const { tools, close, accel } = await openRunner(config, image, chosen, options, reporter.emit);
     const builders = lazily(async () =>
-      openTools(config, diffToolsPlan(config), { emit: inside(reporter.emit), signal: interruption }),
+      openTools(config, toolsSteps(config, hostArch()), {
+        emit: inside(reporter.emit),
+        signal: interruption,
+      }),
     );
     try {
       const start = now();

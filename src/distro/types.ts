@@ -124,6 +124,8 @@ export type InstallParams = Source & Unpacking & { packages: string[] };
 export interface Distro extends DistroData {
   /** Finds the exact package files for a minimum viable system, and those that further packages add. */
   resolve(context: StepContext<ResolveRequest>): Promise<Resolution>;
+  /** The same for a system that is there: only what `extra` adds to it. Absent: its package manager is not asked for that. */
+  resolveOn?(context: StepContext<ResolveRequest>, system: Tree): Promise<Resolution>;
   /** Makes the minimum viable system out of the package files in /in/packages, and leaves it clean. */
   bootstrap(context: StepContext<BootstrapParams>, list: PackageList): Promise<Tree>;
   /** Installs further packages from /in/packages into the tree mounted writable at /tree, and leaves it clean. */

@@ -5,7 +5,7 @@ import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 import type { StoredImage } from '../oci/stored.ts';
 import { sourceInput } from '../plan/source.ts';
-import { pkgToolsSteps, toolsSteps, type Tools } from '../plan/tools.ts';
+import { pkgTools, toolsSteps, type Tools } from '../plan/tools.ts';
 import type { Input, Json, Plan, Step } from '../plan/types.ts';
 import { version } from '../version.ts';
 import { emulatedStages, renameBases } from './bases.ts';
@@ -147,20 +147,19 @@ export function buildPlan(graph: Graph, { images, configFor, host }: PlanRequest
   const { debian, nodes } = graph;
   const steps: Step[] = [];
   for (const [emulate, list] of Map.groupBy(debian, (node) => isEmulated(node, host))) {
-    const { arch } = list[0]!;
-    const tools = emulate
-      ? toolsSteps(configFor(host), arch, 'init-emulator')
-      : toolsSteps(configFor(host), host);
+    const tools = toolsSteps(configFor(host), emulate ? list[0]!.arch : host);
     steps.push(...tools.steps);
     steps.push(...list.flatMap((node) => debianSteps(node, configFor(node.arch), tools.tools)));
   }
   const emulates = ({ bases }: Node) => emulatedStages(bases, host).length > 0;
   const toolsFor = new Map<boolean, Tools>();
   for (const emulate of new Set(nodes.map(emulates))) {
-    const tools = pkgToolsSteps(configFor(host), emulate);
+    const tools = pkgTools(configFor(host), emulate);
     steps.push(...tools.steps);
     toolsFor.set(emulate, tools.tools);
   }
   steps.push(...nodes.map((node) => step(node, images, host, toolsFor.get(emulates(node))!)));
-  return { name: 'packages', steps, artifacts: [] };
+  // Those of the usual tools tree come with each of the others.
+  const own = new Map(steps.map((step) => [step.id, step]));
+  return { name: 'packages', steps: [...own.values()], artifacts: [] };
 }

@@ -3,7 +3,7 @@ import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 import { wantedRemote } from '../flatpak/types.ts';
 import { configuredRemotes, originsOf, usesFlatpak, type ConfiguredRemote } from './flatpak-remotes.ts';
-import { flatpakTools, type Tools } from './tools.ts';
+import { flatpakTools, onUsual, type Tools } from './tools.ts';
 import type { Json, Plan, Step, StepInput } from './types.ts';
 
 /** Below a system's root. */
@@ -74,7 +74,7 @@ export function appsPlan(config: Config): Plan {
       hint: 'Add a section [flatpak-remote-NAME], or name another variant; docs/flatpak.md says more',
     });
   }
-  const { steps, tools } = flatpakTools(config);
+  const { steps, tools } = onUsual(config, flatpakTools(config));
   const resolve = flatpakResolveStep(config, config.attributes['arch']!, remotes, tools);
   return { name: 'apps', steps: [...steps, resolve], artifacts: [] };
 }

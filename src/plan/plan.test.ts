@@ -8,6 +8,7 @@ import { scene } from '../config/testing.ts';
 import { canonicalJson } from '../run/key.ts';
 import { stepCode } from '../steps/registry.ts';
 import { makePlan } from './index.ts';
+import { hostArch } from './tools.ts';
 import { isStepInput, type Plan } from './types.ts';
 
 const WORKSPACE = join(import.meta.dirname, '../../workspace');
@@ -80,6 +81,41 @@ test('an option reaches the steps that it concerns, and no others', () => {
   expect(changed('image.max_size=5G')).toEqual(['package/disk']);
   expect(changed('tools.packages_add=less')).toEqual(['init/resolve', 'init/tree']);
   expect(changed('vm.memory=4G')).toEqual([]);
+});
+
+test('tools that only some steps need are layers on the tree that all have', () => {
+  const made = (attributes: Record<string, string>, ...set: string[]) => {
+    const steps = plan({ arch: hostArch(), ...attributes }, ...set).steps;
+    const init = steps.filter(({ stage }) => stage === 'init');
+    const base = { step: 'init/tree', output: 'tree' };
+    for (const step of init.filter(({ id }) => !id.startsWith('init/') && !id.endsWith('/fetch'))) {
+      // What it lacks, with the programs that it has.
+      expect(step).toMatchObject({ tools: 'init/tree', params: { mirror: 'http://mirror.test/debian' } });
+      expect(step.inputs[step.kind === 'resolve' ? 'system' : 'base']).toEqual(base);
+    }
+    const kinds = init.filter(({ kind }) => kind === 'bootstrap').map(({ id }) => id);
+    expect(kinds).toEqual(['init/tree']);
+    const layers = init.filter(({ kind }) => kind === 'install');
+    return Object.fromEntries(layers.map(({ id, params }) => [id, params['packages']]));
+  };
+  const mirror = 'tools.mirror=http://mirror.test/debian';
+  const iso = ['image.formats_add=iso', 'tools.iso_packages_del=', 'tools.iso_packages_add=xorriso'];
+  expect(made({}, mirror)).toEqual({});
+  expect(made({ branch: 'fed' }, mirror, 'tools.bootstrap_packages_add=jq')).toEqual({
+    'package-manager/tree': expect.arrayContaining(['dnf', 'jq']) as string[],
+  });
+  const key = `sign.key=${'0123456789ABCDEF'.repeat(2)}01234567`;
+  expect(made({}, mirror, ...iso, key, 'tools.build_packages_add=jq')).toEqual({
+    'build/tree': ['jq'],
+    'iso/tree': expect.arrayContaining(['xorriso']) as string[],
+    'sign/tree': ['gpg', 'gpg-agent'],
+  });
+  // A foreign system needs an emulator, what packs it does not.
+  const [foreign] = ['amd64', 'arm64'].filter((arch) => arch !== hostArch());
+  expect(made({ arch: foreign! }, mirror, key)).toEqual({
+    'build-emulator/tree': ['qemu-user-static'],
+    'sign/tree': ['gpg', 'gpg-agent'],
+  });
 });
 
 test.each([

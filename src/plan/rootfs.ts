@@ -68,6 +68,36 @@ export function bootstrapSteps(request: RootfsRequest): Step[] {
   ];
 }
 
+export interface LayerRequest extends Pick<RootfsRequest, 'stage' | 'source' | 'keyring' | 'tools'> {
+  prefix: string;
+  /** The step that made the system. */
+  base: string;
+  packages: string[];
+}
+
+/**
+ * `PREFIX/resolve`, `PREFIX/fetch` and `PREFIX/tree`: packages as a layer on a system that is made without asking for
+ * them, from where that has its own.
+ */
+export function layerSteps({ stage, prefix, base, packages, source, keyring, tools }: LayerRequest): Step[] {
+  const id = (name: string) => `${prefix}/${name}`;
+  const system = { step: base, output: 'tree' };
+  const list = { step: id('resolve'), output: 'extra' };
+  return [
+    {
+      ...{ id: id('resolve'), kind: 'resolve', stage, ...tools, network: true },
+      params: { ...source, base: [], extra: packages },
+      inputs: { ...keyring, system },
+    },
+    { ...{ id: id('fetch'), kind: 'fetch', stage }, params: { distro: source['distro']! }, inputs: { list } },
+    {
+      ...{ id: id('tree'), kind: 'install', stage, ...tools },
+      params: { ...source, packages },
+      inputs: { ...keyring, base: system, list, packages: { step: id('fetch'), output: 'packages' } },
+    },
+  ];
+}
+
 /** `STAGE/fetch` and `STAGE/packages`: further packages on the tree that `from/tree` made. */
 export function installSteps(stage: string, from: string, request: RootfsRequest): Step[] {
   const { source, unpacking, extra, keyring, tools } = request;

@@ -1,17 +1,16 @@
-/** The tools of virtual machines out of the VM tools tree: made when first needed, run in the engine's sandbox. */
+/** The tools of virtual machines out of their tools tree: made when first needed, run in the engine's sandbox. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { defaultStoreDir } from '../env.ts';
-import { vmToolsPlan } from '../plan/tools.ts';
-import type { Plan } from '../plan/types.ts';
+import { vmTools, type ToolsSteps } from '../plan/tools.ts';
 import type { Emit } from '../report/events.ts';
 import { isForeign } from '../run/emulation.ts';
 import { startSandbox, type Bind, type SandboxSpec } from '../run/sandbox.ts';
 import { runPlan } from '../run/scheduler.ts';
 import { cleanStale, openScratch } from '../run/scratch.ts';
-import { openStore, type Store } from '../run/store.ts';
-import { checkout } from '../run/trees.ts';
+import { openStore, treeOf, type Store } from '../run/store.ts';
+import { checkoutAll } from '../run/trees.ts';
 import type { ToolOptions, Tools } from './tools.ts';
 
 /** Directories before what is in them: later mounts go on top. */
@@ -74,23 +73,26 @@ interface Running {
 
 /** The tools of virtual machines. */
 export function openVmTools(config: Config, running: Running): Promise<OpenTools> {
-  return openTools(config, vmToolsPlan(config), running);
+  return openTools(config, vmTools(config), running);
 }
 
-/** Makes the plan's tools tree if need be; with `[tools] mode = host`, the host's own programs are taken. */
-export async function openTools(config: Config, wanted: Plan, { emit, signal }: Running): Promise<OpenTools> {
+/** Makes the tree if need be; with `[tools] mode = host`, the host's own programs are taken. */
+export async function openTools(
+  config: Config,
+  { steps, tools: { tools: tree } }: ToolsSteps,
+  { emit, signal }: Running,
+): Promise<OpenTools> {
   const store = await openStore(defaultStoreDir());
-  const plan = config.get('tools', 'mode') === 'host' ? undefined : wanted;
-  const results = plan && (await runPlan(plan, { store, workspace: config.workspace, emit, signal }));
+  const plan = { name: 'tools', steps, artifacts: [] };
+  const made = tree && (await runPlan(plan, { store, workspace: config.workspace, emit, signal })).get(tree);
   const scratch = await openScratch(store);
   const close = async () => {
     await scratch.release();
     await cleanStale(store);
   };
   try {
-    const layers = results?.get('init/tree')?.trees['tree']?.layers;
-    const unpacked = layers?.map(({ digest }) => checkout(store, scratch.dir, digest));
-    const root = unpacked === undefined ? 'host' : await Promise.all(unpacked);
+    const layers = made && treeOf(made, 'tree')!.layers;
+    const root = layers ? await checkoutAll(store, scratch.dir, layers, signal) : 'host';
     return { tools: sandboxTools(store, root, scratch.dir), close };
   } catch (error) {
     await close();

@@ -6,8 +6,6 @@ const PNG = Buffer.from(
 );
 
 export const CONFIG = `
-[tools]
-packages_add = cpio gzip
 [refine]
 packages_add =
     dbus

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { loadConfig } from '../../src/config/index.ts';
 import { DISTROS } from '../../src/distro/data.ts';
 import { defaultStoreDir } from '../../src/env.ts';
-import { bootstrapSteps, installSteps, type RootfsRequest } from '../../src/plan/rootfs.ts';
+import { bootstrapSteps, installSteps, layerSteps, type RootfsRequest } from '../../src/plan/rootfs.ts';
 import { packageManagerTools, toolsSteps } from '../../src/plan/tools.ts';
 import type { Step, StepInput } from '../../src/plan/types.ts';
 import { flatten } from '../../src/run/layer/flatten.ts';
@@ -32,6 +32,8 @@ export interface SystemRequest {
   keyring: string;
   base: string[];
   extra?: string[];
+  /** Packages on top of the system that is then there: `layer/tree`. */
+  layer?: string[];
   unpacking?: Step['params'];
   /** Whether the files that boot it are taken out of it: `boot-files`. */
   boots?: boolean;
@@ -60,7 +62,7 @@ function toolsOf(branch: string, arch: string): { steps: Step[]; tools: { tools?
   const config = loadConfig({ workspace: WORKSPACE, attributes: { branch, arch }, set: [] });
   const init = toolsSteps(config, arch);
   const manager = packageManagerTools(config, init.tools, arch);
-  return { steps: manager.tools.tools === 'init/tree' ? init.steps : manager.steps, tools: manager.tools };
+  return { steps: [...init.steps, ...manager.steps], tools: manager.tools };
 }
 
 function bootFilesOf(distro: string, arch: string, root: StepInput): Step {
@@ -77,7 +79,7 @@ function bootFilesOf(distro: string, arch: string, root: StepInput): Step {
 /** Steps of another path than the default's are made again: `again`. */
 export async function makeSystem(request: SystemRequest, again?: (step: Step) => boolean): Promise<System> {
   const { branch, distro, suite, arch = 'amd64', components, mirror, keyring } = request;
-  const { base, extra = [], unpacking = {}, boots = false } = request;
+  const { base, extra = [], layer, unpacking = {}, boots = false } = request;
   const manager = toolsOf(branch, arch);
   const given = keyring === '' ? '' : '/in/keyring';
   const rootfs: RootfsRequest = {
@@ -86,8 +88,9 @@ export async function makeSystem(request: SystemRequest, again?: (step: Step) =>
     ...{ unpacking, base, extra, tools: manager.tools },
     keyring: keyring === '' ? {} : { keyring: { source: keyring, digest: keyring } },
   };
-  const last = extra.length === 0 ? 'bootstrap/tree' : 'refine/packages';
-  const root = { step: last, output: 'tree' };
+  const system = extra.length === 0 ? 'bootstrap/tree' : 'refine/packages';
+  const onTop = { ...rootfs, prefix: 'layer', base: system, packages: layer ?? [] };
+  const root = { step: layer === undefined ? system : 'layer/tree', output: 'tree' };
   const inventory: Step = {
     ...{ id: 'inventory', kind: 'inventory', stage: 'manifest', params: { distro }, ...manager.tools },
     inputs: { root },
@@ -97,6 +100,7 @@ export async function makeSystem(request: SystemRequest, again?: (step: Step) =>
       ...manager.steps,
       ...bootstrapSteps(rootfs),
       ...(extra.length === 0 ? [] : installSteps('refine', 'bootstrap', rootfs)),
+      ...(layer === undefined ? [] : layerSteps(onTop)),
       inventory,
       ...(boots ? [bootFilesOf(distro, arch, root)] : []),
     ],

@@ -37,8 +37,6 @@ function product(shippedHooks: string[], toolsMode: string): string {
   return `
 [tools]
 mode = ${toolsMode}
-packages_del = busybox-static cpio dosfstools e2fsprogs erofs-utils fdisk grub-common grub-pc-bin gzip kmod mtools
-    qemu-utils squashfs-tools xz-utils zstd
 [bootstrap]
 packages_del = ca-certificates dbus iproute2 kmod systemd systemd-resolved systemd-sysv udev
 [refine]

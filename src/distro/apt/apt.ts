@@ -3,8 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '../../steps/types.ts';
 
-/** apt.conf(5) that keeps apt off the configuration and state of the system it runs on. */
-export function aptConfig(dir: string, arch: string): string {
+/**
+ * apt.conf(5) that keeps apt off the configuration and state of the system it runs on. `status`: the file in which dpkg
+ * says what is installed; default: nothing is.
+ */
+export function aptConfig(dir: string, arch: string, status = `${dir}/empty`): string {
   const settings = {
     'Dir::Etc::main': `${dir}/empty`,
     'Dir::Etc::parts': `${dir}/empty.d`,
@@ -13,7 +16,7 @@ export function aptConfig(dir: string, arch: string): string {
     'Dir::Etc::SourceList': `${dir}/sources.list`,
     'Dir::Etc::SourceParts': `${dir}/empty.d`,
     'Dir::State': `${dir}/state`,
-    'Dir::State::status': `${dir}/empty`,
+    'Dir::State::status': status,
     'Dir::Cache': `${dir}/cache`,
     'APT::Architecture': arch,
     'Acquire::Languages': 'none',
@@ -29,11 +32,14 @@ export function aptConfig(dir: string, arch: string): string {
 }
 
 /** Makes apt's directories in the work directory; the environment that makes apt use them. */
-export async function prepareApt(context: StepContext<{ arch: string }>): Promise<Record<string, string>> {
+export async function prepareApt(
+  context: StepContext<{ arch: string }>,
+  status?: string,
+): Promise<Record<string, string>> {
   for (const dir of ['empty.d', 'state/lists/partial', 'cache/archives/partial']) {
     await mkdir(join(context.work, 'apt', dir), { recursive: true });
   }
   await writeFile(join(context.work, 'apt', 'empty'), '');
-  await writeFile(join(context.work, 'apt', 'apt.conf'), aptConfig('/work/apt', context.params.arch));
+  await writeFile(join(context.work, 'apt', 'apt.conf'), aptConfig('/work/apt', context.params.arch, status));
   return { APT_CONFIG: '/work/apt/apt.conf', DEBIAN_FRONTEND: 'noninteractive' };
 }

@@ -62,6 +62,18 @@ E: The following information from --solver 3.0 may provide additional context:
     /^quarrel-one and quarrel-two cannot be installed together$/,
   ],
   [
+    'a mirror that has fallen behind (3.0)',
+    `E: Unable to correct problems, you have held broken packages.
+E: The following information from --solver 3.0 may provide additional context:
+   Unable to satisfy dependencies. Reached two conflicting decisions:
+   1. libmoving:amd64=1.0-1 is not selected for install
+   2. libmoving:amd64=1.0-1 is selected as a downgrade because:
+      1. moving:amd64=1.0-1 is selected for install
+      2. moving:amd64 Depends libmoving (= 1.0-1)`,
+    'E_PACKAGE_MISSING',
+    /^Debian trixie has libmoving 1.0-1 only, which is older than what is installed$/,
+  ],
+  [
     'a dependency that there is not (3.0)',
     `E: Unable to correct problems, you have held broken packages.
 E: The following information from --solver 3.0 may provide additional context:

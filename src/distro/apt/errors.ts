@@ -36,6 +36,15 @@ const CAUSES: { pattern: RegExp; make: (match: RegExpMatchArray, source: Named) 
       ),
   },
   {
+    pattern: /(\S+?):\w+=(\S+) is selected as a downgrade/,
+    make: (match, source) =>
+      new OsmithError(
+        'E_PACKAGE_MISSING',
+        `${source.title} ${source.suite} has ${match[1]} ${match[2]} only, which is older than what is installed`,
+        { hint: 'The mirror was newer before. `osmith build --refresh` makes what is installed anew, too' },
+      ),
+  },
+  {
     // As apt 3.0 has it; apt-get's own words of it go to where the list of packages goes.
     pattern: /(\S+?):\w+(?:=\S+)? (?:Conflicts|Breaks) (\S+)/,
     make: (match) =>

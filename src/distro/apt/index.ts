@@ -10,6 +10,7 @@ export function aptDistro(data: DistroData, keyring: string): Distro {
   return {
     ...data,
     resolve: (context) => resolve(context, { title: data.title, keyring }),
+    resolveOn: (context, system) => resolve(context, { title: data.title, keyring }, system),
     bootstrap: (context, list) => bootstrap(context, list, data.title),
     install: (context, list, base) => install(context, list, base, data.title),
     inventory,

@@ -22,8 +22,9 @@ chmod 755 /usr/sbin/policy-rc.d
 apt-get update -q
 apt-get -q -y -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 install "$@"
 rm /usr/sbin/policy-rc.d
-# Logs hold times; the linker's cache of file stats differs from disk to disk.
-rm -f /etc/ssh/ssh_host_* /var/log/apt/* /var/log/*.log /var/cache/ldconfig/aux-cache
+# Logs hold times; the linker's cache of file stats differs from disk to disk; each machine gets an id of its own.
+rm -f /etc/ssh/ssh_host_* /var/log/apt/* /var/log/*.log /var/cache/ldconfig/aux-cache /var/lib/dbus/machine-id
+[ ! -e /etc/machine-id ] || : > /etc/machine-id
 `;
 
 export async function install(
@@ -38,8 +39,7 @@ export async function install(
     await mkdir(join(context.work, 'apt', dir), { recursive: true });
   }
   await writeFile(join(context.work, 'apt', 'empty'), '');
-  const status = 'Dir::State::status "/var/lib/dpkg/status";\n';
-  const config = `${aptConfig(`${INSIDE}/work/apt`, arch)}${status}`;
+  const config = aptConfig(`${INSIDE}/work/apt`, arch, '/var/lib/dpkg/status');
   await writeFile(join(context.work, 'apt', 'apt.conf'), config);
   await writeFile(
     join(context.work, 'apt', 'sources.list'),

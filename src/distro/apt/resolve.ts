@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OsmithError } from '../../errors.ts';
-import type { StepContext } from '../../steps/types.ts';
+import type { ExecOptions, StepContext, Tree } from '../../steps/types.ts';
 import type { PackageFile, PackageList, Resolution, ResolveRequest } from '../types.ts';
 import { prepareApt } from './apt.ts';
 import { parseControl } from './control.ts';
@@ -11,6 +11,7 @@ import { writeKeyring } from './keyring.ts';
 import { withNearest } from './nearest-package.ts';
 
 type Context = StepContext<ResolveRequest>;
+type Trees = NonNullable<ExecOptions['trees']>;
 
 /** What every Debian has: the minbase variant of debootstrap(8). */
 const REQUIRED = ['?or(?essential,?priority(required))', 'apt'];
@@ -50,20 +51,34 @@ async function defaultSources(context: Context): Promise<string> {
     : new OsmithError('E_SUITE', `mmdebstrap knows no package sources for ${suite}`);
 }
 
-/** `own`: what the distribution is called, and where its own keys are. */
+/** Where a system that is there is mounted. */
+const SYSTEM = '/system';
+
+/** The sources that a system's own packages came from. */
+async function sourcesOf(context: Context, trees: Trees): Promise<string> {
+  const argv = ['cat', `${SYSTEM}/etc/apt/sources.list`];
+  return (await context.exec({ argv, trees, stdout: 'capture' })).stdout;
+}
+
+/**
+ * `own`: what the distribution is called, and where its own keys are. `system`: what is there already; only `extra` is
+ * looked for then, with newer versions of what is there where it needs them.
+ */
 export async function resolve(
   context: Context,
   own: { title: string; keyring: string },
+  system?: Tree,
 ): Promise<Resolution> {
   const { base, extra, keyring, bare } = context.params;
-  const required = bare === true ? [] : REQUIRED;
-  const env = await prepareApt(context);
-  const sources = await defaultSources(context);
+  const required = bare === true || system !== undefined ? [] : REQUIRED;
+  const trees: Trees = system === undefined ? {} : { [SYSTEM]: { tree: system } };
+  const env = await prepareApt(context, system && `${SYSTEM}/var/lib/dpkg/status`);
+  const sources = await (system === undefined ? defaultSources(context) : sourcesOf(context, trees));
   const keys = await writeKeyring(context, keyring || own.keyring);
   await writeFile(join(context.work, 'apt', 'sources.list'), signedBy(sources, keys));
   const apt = async (argv: string[], stdout: 'log' | 'capture') => {
     try {
-      return (await context.exec({ argv, env, stdout })).stdout;
+      return (await context.exec({ argv, env, trees, stdout })).stdout;
     } catch (error) {
       const names = () => context.exec({ argv: ['apt-cache', 'pkgnames'], env, stdout: 'capture' });
       throw await withNearest(aptError(error, context.params, own.title), async () => (await names()).stdout);
@@ -74,7 +89,7 @@ export async function resolve(
   context.progress('dependencies');
   const solve = async (packages: string[]) =>
     parseUris(await apt(['apt-get', '-qq', 'install', '--print-uris', ...packages], 'capture'));
-  const baseFiles = await solve([...required, ...base]);
+  const baseFiles = system === undefined ? await solve([...required, ...base]) : [];
   const allFiles = extra.length === 0 ? [] : await solve([...required, ...base, ...extra]);
   const baseUrls = new Set(baseFiles.map((file) => file.url));
   const show = async (files: typeof baseFiles): Promise<PackageList> => {

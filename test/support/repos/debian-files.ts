@@ -5,7 +5,7 @@ import { loadConfig, type Config } from '../../../src/config/index.ts';
 import { defaultStoreDir } from '../../../src/env.ts';
 import { stepsFor } from '../../../src/plan/assemble.ts';
 import { makePlan } from '../../../src/plan/index.ts';
-import { packageManagerTools } from '../../../src/plan/tools.ts';
+import { packageManagerTools, toolsSteps } from '../../../src/plan/tools.ts';
 import type { Step } from '../../../src/plan/types.ts';
 import { flatten } from '../../../src/run/layer/flatten.ts';
 import { indexTar } from '../../../src/run/layer/index.ts';
@@ -118,5 +118,8 @@ export function containerFiles(packages: string[]): Promise<DebianFiles> {
 
 /** The tree in which another distribution's package manager runs. */
 export function managerFiles(branch: string): Promise<DebianFiles> {
-  return filesOf(packageManagerTools(configOf({ branch }), {}, 'amd64').steps, 'package-manager/tree');
+  const config = configOf({ branch });
+  const usual = toolsSteps(config, 'amd64');
+  const manager = packageManagerTools(config, usual.tools, 'amd64');
+  return filesOf([...usual.steps, ...manager.steps], manager.tools.tools!);
 }
