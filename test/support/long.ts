@@ -19,4 +19,5 @@ export const LONG_FILES = [
   'test/ostree-pull.test.ts',
   'test/pkg-mirror.test.ts',
   'test/publish.test.ts',
+  'test/tools-layers.test.ts',
 ];
