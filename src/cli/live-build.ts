@@ -23,7 +23,8 @@ import { interruption } from './signals.ts';
 import { loadVariant } from './variant.ts';
 
 /** The build's tools, which need not wait for its plan. */
-async function toolsOf(config: Config, run: RunOptions, scratch: string): Promise<Tools> {
+async function toolsOf(config: Config, run: RunOptions, opening: Promise<string>): Promise<Tools> {
+  const scratch = await opening;
   const { steps, tools } = toolsSteps(config, config.attributes['arch']!);
   if (tools.tools === undefined) return sandboxTools(run.store, 'host', scratch);
   const results = await runPlan({ name: 'tools', steps, artifacts: [] }, run);
@@ -36,8 +37,6 @@ export async function liveBuild(command: Command, options: BuildOptions): Promis
   const start = now();
   const out = await realpath(options.out).catch(() => resolve(options.out));
   if ((await imagesIn(out)).length === 0) return false;
-  const config = loadVariant(command);
-  await checkManifest(out, config);
   await requireHost();
   const store = await openStore(defaultStoreDir());
   const global = globals(command);
@@ -45,20 +44,24 @@ export async function liveBuild(command: Command, options: BuildOptions): Promis
   const { emit } = reporter;
   const ended = new AbortController();
   const signal = AbortSignal.any([interruption, ended.signal]);
-  const run: RunOptions = { store, workspace: config.workspace, emit, signal };
   const scratch = lazyScratch(store, signal);
   let tools: Promise<Tools> | undefined;
   let held: Held | undefined;
   const workshops: Workshop[] = [];
   try {
-    const dir = await scratch.dir();
-    tools = toolsOf(config, run, dir);
-    tools.catch(() => {}); // told to who waits for it
+    // Programs begin to work before what they need not wait for is read and loaded, which takes a while.
+    const opening = scratch.dir();
+    opening.catch(() => {}); // told to who waits for it
+    const config = loadVariant(command);
+    const run: RunOptions = { store, workspace: config.workspace, emit, signal };
+    tools = toolsOf(config, run, opening);
+    tools.catch(() => {});
+    await checkManifest(out, config);
+    const dir = await opening;
     held = await hold(out, config, lockAll({ config, store, emit, seconds: options.lockTimeout }, out));
     if (held.images.length === 0) return false;
     const context: LiveContext = { store, scratch: dir, signal, tools };
     for (const image of held.images) workshops.push(await openWorkshop(image, context));
-    // Programs begin to work for the images before the rest is loaded, which takes a while.
     const { updateAll } = await import('./live-changes.ts');
     const done = await updateAll({ command, config, run, out, held, workshops, context });
     reporter.close();

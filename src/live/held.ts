@@ -21,6 +21,8 @@ export interface HeldImage {
   copied: Promise<void> | undefined;
   /** The state of the image before it was read. */
   noted: string;
+  /** Lets others have the image. */
+  unlock: () => Promise<void>;
   /** Ends what is under way, removes the copy unless it has taken its place, and lets others have the image. */
   release: () => Promise<void>;
 }
@@ -73,7 +75,7 @@ async function hold(file: string, format: ImageFormat, signal: AbortSignal): Pro
       await rm(copy, { force: true });
       await lock.release();
     };
-    return { file, format, copy, copied, noted, release };
+    return { file, format, copy, copied, noted, unlock: () => lock.release(), release };
   } catch (error) {
     await lock.release();
     throw error;

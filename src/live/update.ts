@@ -8,11 +8,12 @@ import { runQuiet } from '../diff/tools.ts';
 import type { Partition } from '../diff/partitions.ts';
 import type { Listing } from '../diff/types.ts';
 import { RECORD_SIZE } from '../disk/gpt-slots.ts';
+import type { Store } from '../run/store.ts';
 import type { Tools } from '../vm/tools.ts';
 import { copyRegion, sameRegion } from './disk.ts';
 import type { HeldImage } from './held.ts';
 import { checkNoMachine } from './in-use.ts';
-import { inspect, readTables, type Found, type LiveBuild } from './inspect.ts';
+import { inspect, readTables, type Found, type LiveBuild, type OpenFiles } from './inspect.ts';
 import type { Readers } from './readers.ts';
 import { differencesOf, patchRoot, refuse, summary } from './root.ts';
 import { noteOf, treeDigest, writeState } from './state.ts';
@@ -44,6 +45,19 @@ export async function updateImage(
   return updateDisk(image, workshop, { disk: copy, copied }, build, context);
 }
 
+/** What there is to change. The disk is closed again by then. */
+async function look(
+  disk: string,
+  files: Omit<OpenFiles, 'disk'>,
+  build: LiveBuild,
+  known: { store: Store; noted: string },
+): Promise<{ root: Partition; found: Found }> {
+  await using raw = await open(disk);
+  const all = { ...files, disk: raw };
+  const tables = await readTables(all, build);
+  return { root: tables.places.root, found: await inspect(all, tables, build, known) };
+}
+
 /** `disk`: the image as a raw disk. `copied`: when the copy is whole. */
 async function updateDisk(
   image: HeldImage,
@@ -56,11 +70,7 @@ async function updateDisk(
   const { store, signal } = context;
   await using frame = await open(build.frame);
   await using config = await open(build.config);
-  await using raw = await open(disk);
-  const files = { file, frame, config, disk: raw };
-  const tables = await readTables(files, build);
-  const { root } = tables.places;
-  const found = await inspect(files, tables, build, { store, noted });
+  const { root, found } = await look(disk, { file, frame, config }, build, { store, noted });
   const { delta, from, stale, kept } = found;
   const paths = new Set([...delta.removed, ...delta.made, ...delta.changed]).size;
   if (paths === 0 && stale.length === 0) return { file, paths, kept, changed: false };
@@ -139,6 +149,8 @@ async function replace(
     if ((await noteOf(file)) !== noted)
       throw refuse(`${file} was written to meanwhile`, 'Run the command again');
     await rename(target, file);
+    // The last that holds the former image: its end may begin.
+    image.unlock().catch(() => {}); // told to who releases it
     // A build makes the disk in several formats.
     const others = known.trees.at(-1) === tree && known.frame === build.frameDigest ? known.notes : undefined;
     const notes = [...(others ?? []), await noteOf(file)];

@@ -87,9 +87,10 @@ async function cleanHash(dirs: readonly string[], commit: string): Promise<strin
 async function packageHash(source: NameSource, options: NameOptions) {
   const { dir } = source;
   const { hash, hashCommit: commit = 'HEAD', forceDirty = false } = options;
-  // Starting git takes longer than what it does: what can be asked at once is.
-  const [inside, known] = await Promise.all([isWorkTree(dir), commitHash(dir, commit)]);
-  if (!inside) return { hash: hash ?? '', dirty: false, lastCommit: () => Promise.resolve(undefined) };
+  // Starting git takes longer than what it does: what can be asked at once is, and nothing that is known.
+  const known = await commitHash(dir, commit);
+  if (known === undefined && !(await isWorkTree(dir)))
+    return { hash: hash ?? '', dirty: false, lastCommit: () => Promise.resolve(undefined) };
   const dirs = await hashedDirs(source, options.hashPath);
   if (known === undefined) {
     throw new OsmithError('E_PKG', `There is no commit ${commit} in the repository of ${dir}`, {

@@ -4,8 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { close, closeSync, openSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { OsmithError } from '../errors.ts';
 
 export interface Lock {
@@ -73,13 +74,9 @@ async function tryLock(file: string, flags: string[], signal?: AbortSignal): Pro
     if (signal?.aborted || cause instanceof OsmithError) throw cause;
     throw cannotLock(file, (cause as Error).message, 'Install util-linux (flock, setpriv)');
   }
-  let held = true;
-  return {
-    release: async () => {
-      if (held) closeSync(fd);
-      held = false;
-    },
-  };
+  let released: Promise<void> | undefined;
+  // Not at once: closing the last descriptor of a file that was deleted takes as long as deleting it.
+  return { release: () => (released ??= promisify(close)(fd)) };
 }
 
 function cannotLock(file: string, why: string, hint?: string): OsmithError {

@@ -23,46 +23,50 @@ export LIBMOUNT_FORCE_MOUNT2=always
 
 fail() { echo "sandbox: $*" >&2; exit 125; }
 
-# Makes the mount point for $1 at $2, with the type of $1.
-mount_point() {
-  if [ -d "$1" ]; then [ -d "$2" ] || mkdir -p "$2"
-  else [ -d "${2%/*}" ] || mkdir -p "${2%/*}"; [ -e "$2" ] || : > "$2"; fi
-}
-
 bind() { # ro|rw SRC DST
-  mount_point "$2" "$3"
-  said=$(mount --rbind -o "$1" "$2" "$3" 2>&1) ||
+  if [ -d "$2" ]; then how=$1,X-mount.mkdir
+  else
+    how=$1
+    [ -d "${3%/*}" ] || mkdir -p "${3%/*}"
+    [ -e "$3" ] || : > "$3"
+  fi
+  said=$(mount --rbind -o "$how" "$2" "$3" 2>&1) ||
     # What the host mounted with these options keeps them; it is there by now, but not read-only yet.
     mount -o "remount,bind,$1,nosuid,nodev" "$3" 2>/dev/null || fail "$said"
 }
 
+systems=0
 system_dirs() { # DIR: the kernel's interfaces, and places that must not leak into the tree
-  mkdir -p "$1/proc" "$1/sys" "$1/dev" "$1/tmp" "$1/run"
-  mount -t proc proc "$1/proc" 2>/dev/null || mount --rbind /proc "$1/proc"
-  # To root's own kernel settings our root may write: those of the host stay as they are.
-  bind ro "$1/proc/sys" "$1/proc/sys"
-  # Who shares the host's network may not mount sysfs, but a helper without it may.
-  mount -t sysfs -o ro sysfs "$1/sys" 2>/dev/null || unshare --net mount -t sysfs -o ro sysfs "$1/sys" 2>/dev/null ||
-    bind ro /sys "$1/sys"
-  mount -t tmpfs -o mode=755 tmpfs "$1/dev"
-  mkdir "$1/dev/pts" "$1/dev/shm"
-  ln -s /proc/self/fd pts/ptmx "$1/dev"
-  ln -s /proc/self/fd/0 "$1/dev/stdin"
-  ln -s /proc/self/fd/1 "$1/dev/stdout"
-  ln -s /proc/self/fd/2 "$1/dev/stderr"
+  systems=$((systems + 1)) dev=$mnt/dev$systems
+  mkdir "$dev"
+  ln -s /proc/self/fd pts/ptmx "$dev"
+  ln -s /proc/self/fd/0 "$dev/stdin"
+  ln -s /proc/self/fd/1 "$dev/stdout"
+  ln -s /proc/self/fd/2 "$dev/stderr"
   # All by one program: starting it takes longer than what it does.
   {
+    echo "proc $1/proc proc X-mount.mkdir"
+    # To root's own kernel settings our root may write: those of the host stay as they are.
+    echo "$1/proc/sys $1/proc/sys none rbind,ro"
+    echo "$dev $1/dev none bind,X-mount.mkdir"
     for node in null zero full random urandom tty; do
-      : > "$1/dev/$node"
+      : > "$dev/$node"
       echo "/dev/$node $1/dev/$node none bind"
     done
-    echo "devpts $1/dev/pts devpts newinstance,ptmxmode=0666,mode=620"
-    echo "tmpfs $1/dev/shm tmpfs mode=1777"
-    echo "tmpfs $1/tmp tmpfs mode=1777"
-    echo "tmpfs $1/run tmpfs mode=755"
+    echo "devpts $1/dev/pts devpts newinstance,ptmxmode=0666,mode=620,X-mount.mkdir"
+    echo "tmpfs $1/dev/shm tmpfs mode=1777,X-mount.mkdir"
+    echo "tmpfs $1/tmp tmpfs mode=1777,X-mount.mkdir"
+    echo "tmpfs $1/run tmpfs mode=755,X-mount.mkdir"
   } > "$mnt/mounts"
-  mount --all --fstab "$mnt/mounts"
-  mkdir -p "$1/run/lock"
+  mount --all --fstab "$mnt/mounts" 2>/dev/null || {
+    # Where the host hides parts of its /proc, there is no other. What is mounted by now is left alone.
+    mount --rbind /proc "$1/proc"
+    mount --all --fstab "$mnt/mounts"
+  }
+  mkdir "$1/run/lock"
+  # Who shares the host's network may not mount sysfs, but a helper without it may.
+  mount -t sysfs -o ro,X-mount.mkdir sysfs "$1/sys" 2>/dev/null ||
+    unshare --net mount -t sysfs -o ro sysfs "$1/sys" 2>/dev/null || bind ro /sys "$1/sys"
 }
 
 store=$1 mnt=$2
