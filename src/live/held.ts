@@ -1,7 +1,7 @@
 /** Images that are about to be changed: locked, and copied while it is still being found out what there is to change. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { uniqueName } from '../env.ts';
@@ -44,6 +44,12 @@ async function mend(file: string): Promise<void> {
   for (const name of left) await rm(join(dirname(file), name), { force: true });
 }
 
+/** Begins to bring a file to the disk. debugfs does that in the end; much is there by then. */
+async function flush(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  await handle.datasync().finally(() => handle.close());
+}
+
 /** Copies what a file holds but not its holes. */
 async function copyFile(from: string, to: string, signal: AbortSignal): Promise<void> {
   const child = spawn('cp', ['--reflink=auto', '--sparse=auto', '--', from, to], {
@@ -68,10 +74,10 @@ async function hold(file: string, format: ImageFormat, signal: AbortSignal): Pro
     await writeFile(copy, '');
     const copied =
       format === 'raw' ? copyFile(file, copy, AbortSignal.any([signal, ended.signal])) : undefined;
-    copied?.catch(() => {}); // told to who waits for it
+    const flushed = copied?.then(() => flush(copy)).catch(() => {}); // copied is told to who waits for it
     const release = async () => {
       ended.abort();
-      await copied?.catch(() => {});
+      await flushed;
       await rm(copy, { force: true });
       await lock.release();
     };
