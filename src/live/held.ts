@@ -1,7 +1,8 @@
 /** Images that are about to be changed: locked, and copied while it is still being found out what there is to change. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readdir, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { uniqueName } from '../env.ts';
@@ -21,8 +22,8 @@ export interface HeldImage {
   copied: Promise<void> | undefined;
   /** The state of the image before it was read. */
   noted: string;
-  /** Lets others have the image. */
-  unlock: () => Promise<void>;
+  /** To be called when another file has the image's place. */
+  replaced: () => Promise<void>;
   /** Ends what is under way, removes the copy unless it has taken its place, and lets others have the image. */
   release: () => Promise<void>;
 }
@@ -63,8 +64,21 @@ async function copyFile(from: string, to: string, signal: AbortSignal): Promise<
   });
 }
 
+/**
+ * A program has the file open until we end: giving back the space of a deleted one takes a tenth of a second where the file
+ * system discards it, and nobody needs to wait for that.
+ */
+async function leave(file: FileHandle): Promise<void> {
+  const keeper = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore', file.fd], detached: true });
+  keeper.on('error', () => {}); // it only takes longer then
+  keeper.unref();
+  (keeper.stdin as Socket | null)?.unref();
+  await file.close();
+}
+
 async function hold(file: string, format: ImageFormat, signal: AbortSignal): Promise<HeldImage> {
   const lock: Lock = await holdImage(file);
+  const former = await open(file);
   const copy = copyName(file) + uniqueName();
   const ended = new AbortController();
   try {
@@ -79,10 +93,12 @@ async function hold(file: string, format: ImageFormat, signal: AbortSignal): Pro
       ended.abort();
       await flushed;
       await rm(copy, { force: true });
+      await former.close();
       await lock.release();
     };
-    return { file, format, copy, copied, noted, unlock: () => lock.release(), release };
+    return { file, format, copy, copied, noted, replaced: () => leave(former), release };
   } catch (error) {
+    await former.close();
     await lock.release();
     throw error;
   }

@@ -149,8 +149,7 @@ async function replace(
     if ((await noteOf(file)) !== noted)
       throw refuse(`${file} was written to meanwhile`, 'Run the command again');
     await rename(target, file);
-    // The last that holds the former image: its end may begin.
-    image.unlock().catch(() => {}); // told to who releases it
+    await image.replaced();
     // A build makes the disk in several formats.
     const others = known.trees.at(-1) === tree && known.frame === build.frameDigest ? known.notes : undefined;
     const notes = [...(others ?? []), await noteOf(file)];
