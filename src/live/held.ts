@@ -78,7 +78,6 @@ async function leave(file: FileHandle): Promise<void> {
 
 async function hold(file: string, format: ImageFormat, signal: AbortSignal): Promise<HeldImage> {
   const lock: Lock = await holdImage(file);
-  const former = await open(file);
   const copy = copyName(file) + uniqueName();
   const ended = new AbortController();
   try {
@@ -86,6 +85,7 @@ async function hold(file: string, format: ImageFormat, signal: AbortSignal): Pro
     const noted = await noteOf(file);
     // There from now on: sandboxes get it by its name.
     await writeFile(copy, '');
+    const former = await open(file);
     const copied =
       format === 'raw' ? copyFile(file, copy, AbortSignal.any([signal, ended.signal])) : undefined;
     const flushed = copied?.then(() => flush(copy)).catch(() => {}); // copied is told to who waits for it
@@ -98,7 +98,6 @@ async function hold(file: string, format: ImageFormat, signal: AbortSignal): Pro
     };
     return { file, format, copy, copied, noted, replaced: () => leave(former), release };
   } catch (error) {
-    await former.close();
     await lock.release();
     throw error;
   }
