@@ -28,6 +28,8 @@ export interface AgentOptions extends Surroundings {
   now: () => number;
   memory: () => number;
   version: string;
+  /** Of the machine, such as `amd64`. */
+  arch: string;
   /** Date of the system's build, seconds since 1970. */
   buildEpoch: number;
   /** Ends the program, when a command asks for it. */
@@ -85,6 +87,7 @@ export function updaterContext(
   const verify = verifier(options, config);
   return {
     ...parts,
+    arch: options.arch,
     http: options.http,
     run: options.run,
     lock: join(options.root, 'run/osmith/update.lock'),

@@ -64,7 +64,7 @@ const sourceSchema = z.strictObject({
 const updateSchema = z.strictObject({
   /** Directory of releases. */
   url: z.string().regex(/^https?:\/\/\S+$/, 'must be a URL'),
-  /** Name of the build; default: of the running one with another variant or architecture, if those are set. */
+  /** Name of the build; default: of the running one, with another variant if that is set. */
   name: z
     .string()
     .regex(/^[\w.-]+$/)

@@ -50,6 +50,7 @@ function options(signal: AbortSignal): AgentOptions {
     now,
     memory: () => process.memoryUsage.rss(),
     version: VERSION,
+    arch: process.arch === 'arm64' ? 'arm64' : 'amd64',
     buildEpoch: buildEpoch(),
     log: out,
     exit: (code) => process.exit(code),

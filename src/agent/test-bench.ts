@@ -58,7 +58,7 @@ export function useAgent(): AgentBench {
     };
     const { root, lines } = bench;
     bench.agent = await startAgent(checkConfig({ ...base, ...config }, ['test']), {
-      ...{ root, metadata: 'http://127.0.0.1:1', run, now, version: 'test', buildEpoch: 1000 },
+      ...{ root, metadata: 'http://127.0.0.1:1', run, now, version: 'test', arch: 'amd64', buildEpoch: 1000 },
       http: { fetch, signal: stop.signal, stall: 2000 },
       memory: () => 1,
       log: (line) => lines.push(line),

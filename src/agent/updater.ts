@@ -13,6 +13,8 @@ import type { Metrics } from './metrics.ts';
 
 export interface UpdaterContext {
   running: Running;
+  /** Of the machine. */
+  arch: string;
   slots: SlotAccess;
   http: Http;
   run: RunProgram;

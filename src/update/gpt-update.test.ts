@@ -39,7 +39,7 @@ function systemOf(image: Buffer, epoch: number): SlotSystem {
 
 const file = (name: string) => join(dir, name);
 
-async function publish(image: Buffer, epoch: number): Promise<void> {
+async function publish(image: Buffer, epoch: number, arch = 'amd64'): Promise<void> {
   const { parts } = systemOf(image, epoch);
   await writeFile(file('published'), image);
   const index = formatIndex(await chunkFile(file('published')));
@@ -47,7 +47,7 @@ async function publish(image: Buffer, epoch: number): Promise<void> {
     { ...parts[0]!, name: `${NAME}.${ROOT_PART}` },
     { name: `${NAME}.${ROOT_PART}.chunks`, size: index.length, sha256: parts[0]!.sha256 },
   ];
-  const buildManifest = JSON.stringify({ version: 1, name: NAME, arch: 'amd64', epoch, artifacts });
+  const buildManifest = JSON.stringify({ version: 1, name: NAME, arch, epoch, artifacts });
   server.files.set(`${NAME}.jwt`, Buffer.from(await signJwt({ buildManifest }, signer)));
   server.files.set(`${NAME}.${ROOT_PART}`, image);
   server.files.set(`${NAME}.${ROOT_PART}.chunks`, index);
@@ -57,6 +57,7 @@ async function update() {
   return runUpdate(
     {
       running: { slot: 'a', build: systemOf(oldImage, 1000).build, root: 'x', trial: false },
+      arch: 'amd64',
       slots,
       http: { fetch, signal: new AbortController().signal, stall: 2000 },
       verify: async (token, buildEpoch) =>
@@ -137,6 +138,19 @@ test.each([
     'an image that is larger than the slot',
     async () => publish(Buffer.alloc(SLOT, 'x'), 2000),
     /Slot b holds/,
+  ],
+  [
+    'an image for another architecture',
+    async () => publish(nextImage, 2000, 'arm64'),
+    /The token of \S+ describes no system for this machine: it is for arm64, this machine is amd64/,
+  ],
+  [
+    'an image that is cut off on the server',
+    async () => {
+      await publish(nextImage, 2000);
+      server.files.set(`${NAME}.${ROOT_PART}`, nextImage.subarray(0, 1_000_000));
+    },
+    /has 1000000 bytes, its release says \d+/,
   ],
   [
     'any image, when both tables are damaged',

@@ -61,15 +61,26 @@ function wrong(name: string, why: string): OsmithError {
   });
 }
 
-/**
- * Reads the claims of a verified token. `names`: the parts of a system, by the ends of the artifacts' names; `cmdline`: of
- * the running system, for builds that do not say theirs.
- */
-export function releaseOf(claims: Claims, name: string, names: readonly string[], cmdline: string): Release {
+/** What a machine can start. */
+export interface Wanted {
+  /** Of the build. */
+  name: string;
+  /** Of the machine. Builds that do not say theirs are taken to be of it. */
+  arch: string;
+  /** The parts of a system, by the ends of the artifacts' names. */
+  names: readonly string[];
+  /** Of the running system, for builds that do not say theirs. */
+  cmdline: string;
+}
+
+/** Reads the claims of a verified token. */
+export function releaseOf(claims: Claims, { name, arch, names, cmdline }: Wanted): Release {
   const text = claims.buildManifest ?? '';
   const manifest = parseManifest(text);
   if (manifest === undefined) throw wrong(name, 'it has no manifest of a build');
   if (manifest.name !== name) throw wrong(name, `it is of ${manifest.name}`);
+  if ((manifest.arch ?? arch) !== arch)
+    throw wrong(name, `it is for ${manifest.arch}, this machine is ${arch}`);
   const artifacts = new Map(manifest.artifacts.map((artifact) => [artifact.name, artifact]));
   const parts = names.map((part): SlotPart => {
     const found = artifacts.get(`${name}.${part}`);

@@ -76,6 +76,7 @@ export async function update(bench: Bench, change: Change = {}): Promise<UpdateR
   return runUpdate(
     {
       running: { slot, build: running.system.build, trial: false },
+      arch: 'amd64',
       slots: espSlots(boot),
       http: { fetch, signal: new AbortController().signal, stall },
       verify: async (token, buildEpoch) =>

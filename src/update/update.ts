@@ -23,6 +23,8 @@ export interface UpdateRequest extends UpdatePolicy {
 
 export interface UpdateContext {
   running: Running;
+  /** Of the machine, such as `amd64`. */
+  arch: string;
   slots: SlotAccess;
   http: Http;
   /** Throws for a token that does not verify. `epoch`: date of the running system's build. */
@@ -111,7 +113,10 @@ export async function runUpdate(context: UpdateContext, request: UpdateRequest):
     const { system } = await readSlot(store, running.slot, false);
     // Before files of some hundred megabytes are read: a token that is not good is worth no work.
     const claims = await context.verify(token, system?.epoch ?? 0);
-    const described = releaseOf(claims, request.name, slots.parts, system?.cmdline ?? '');
+    const described = releaseOf(claims, {
+      ...{ name: request.name, arch: context.arch, names: slots.parts },
+      cmdline: system?.cmdline ?? '',
+    });
     return { state: await readState(store, running, true), release: described };
   });
   const decision = decide(state, release, request);

@@ -93,6 +93,13 @@ export const FAULTS = {
     text: 'the token of another build',
     token: (plan) => ({ ...plan, manifest: { ...plan.manifest, name: 'another_build' } }),
   },
+  'other-arch': {
+    text: 'a build for machines of another architecture',
+    token: (plan) => {
+      const arch = plan.manifest['arch'] === 'amd64' ? 'arm64' : 'amd64';
+      return { ...plan, manifest: { ...plan.manifest, arch } };
+    },
+  },
   'flip-bit': { text: 'a file in which one bit is wrong', file: flipBit },
   garbage: { text: 'a file whose end is noise', file: spoil },
   truncated: { text: 'a file that is too short', file: truncate },

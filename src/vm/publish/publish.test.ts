@@ -61,6 +61,7 @@ async function update() {
   return runUpdate(
     {
       running,
+      arch: image.arch,
       slots: espSlots(directoryBoot(root)),
       http: { fetch, signal: new AbortController().signal, stall: 300 },
       verify: async (token, buildEpoch) =>
@@ -104,6 +105,7 @@ const REASONS: Partial<Record<FaultName, RegExp>> = {
   'altered-token': /The signature of the token does not hold/,
   unsigned: /No key that is trusted/,
   'other-name': /it is of another_build/,
+  'other-arch': /it is for arm64, this machine is amd64/,
   'flip-bit': /is not the file that the release names/,
   garbage: /is not the file that the release names/,
   truncated: /its release says/,

@@ -29,7 +29,7 @@ async function startHere(): Promise<void> {
     { key: keys.own, url: 'http://127.0.0.1:1' },
   );
   agent = await startAgent(checkConfig(config, ['test']), {
-    ...{ root, metadata: 'http://127.0.0.1:1', now, version: 'test', buildEpoch: 1000 },
+    ...{ root, metadata: 'http://127.0.0.1:1', now, version: 'test', arch: 'amd64', buildEpoch: 1000 },
     run: async () => ({ exit: 0, stdout: '', stderr: '' }),
     http: { fetch, signal: stop.signal, stall: 2000 },
     memory: () => 1,
