@@ -18,6 +18,11 @@ interface ConfigRequest {
   serial: string | undefined;
 }
 
+/** What a system with this CONFIG is called; undefined or empty: it has no name. */
+export async function readSerial(run: RunProgram, volume: string): Promise<string | undefined> {
+  return (await readFatFile(run, volume, SERIAL))?.trim();
+}
+
 /** Writes `config.img`. What says how to install is not for the system. */
 export async function makeConfigImage(
   run: RunProgram,
@@ -26,8 +31,7 @@ export async function makeConfigImage(
   const file = join(work, 'config.img');
   // Not copyFile, for which a partition has no size.
   await writeFile(file, await readFile(source));
-  const known = (await readFatFile(run, file, SERIAL))?.trim();
-  const serial = wanted ?? (known || randomUuid());
+  const serial = wanted ?? ((await readSerial(run, file)) || randomUuid());
   const files: Record<string, string> = {
     [SERIAL]: serial,
     ...(server === undefined ? {} : { [SERVER]: server }),

@@ -2,18 +2,19 @@
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstallManifest } from '../disk/install-manifest.ts';
-import { MIB, SECTOR, type Placement } from '../disk/layout.ts';
+import { MIB, SECTOR, type Placed, type Placement } from '../disk/layout.ts';
 import { randomUuid } from '../env.ts';
 import { OsmithError } from '../errors.ts';
 import type { RunProgram } from '../update/programs.ts';
 import { digestOfFile } from './block.ts';
 import { addBootEntry } from './boot-entry.ts';
-import { makeConfigImage } from './config-image.ts';
+import { makeConfigImage, readSerial } from './config-image.ts';
 import type { Console } from './console.ts';
 import { candidates, chooseDisk, dataOn, describeDisk, gib, type Device } from './disks.ts';
 import { readInstallManifest, type Medium } from './medium.ts';
 import type { InstallOptions } from './options.ts';
 import { markNew, placements, type Placements } from './placement.ts';
+import { machineSerial } from './report.ts';
 import { keepSkipped, skippedPartitions } from './skipped.ts';
 import { checkSources, piecesOf, writeDisk, type Piece } from './write-system.ts';
 
@@ -107,15 +108,24 @@ async function checkEmpty({ console }: Machine, options: InstallOptions, disk: D
   });
 }
 
+/** What the system is called that keeps its CONFIG. */
+async function keptSerial(run: RunProgram, disk: Device, placed: Placed | undefined): Promise<string> {
+  const volume = placed && `${disk.path}@@${placed.start}`;
+  return (volume && (await readSerial(run, volume))) || machineSerial();
+}
+
 async function configPiece(
   machine: Machine,
   options: InstallOptions,
   manifest: InstallManifest,
+  { disk, placement }: { disk: Device; placement: Placement },
 ): Promise<{ serial: string; replaced: Map<string, Pick<Piece, 'path' | 'size' | 'digest'>> }> {
-  const part = manifest.parts.find(({ partition }) => partition === manifest.roles.config);
-  if (part === undefined || options.skip.includes('config'))
-    return { serial: options.serial ?? randomUuid(), replaced: new Map() };
   const { run, medium, work } = machine;
+  const part = manifest.parts.find(({ partition }) => partition === manifest.roles.config);
+  if (part === undefined || options.skip.includes('config')) {
+    const kept = placement.partitions.find(({ spec }) => spec.name === manifest.roles.config);
+    return { serial: options.serial ?? (await keptSerial(run, disk, kept)), replaced: new Map() };
+  }
   const source = medium.config ?? join(medium.dir, part.file);
   const { server, serial: wanted } = options;
   const { file: path, serial } = await makeConfigImage(run, { source, work, server, serial: wanted });
@@ -179,7 +189,8 @@ export async function install(machine: Machine, options: InstallOptions): Promis
     ...rest,
   }));
   await checkSources(sources, console);
-  const { serial, replaced } = await configPiece(machine, options, manifest);
+  const there = { disk, placement: placed.system };
+  const { serial, replaced } = await configPiece(machine, options, manifest, there);
   const pieces = piecesOf(manifest, placed.system, medium.dir, skipped, replaced);
   if (options.pause.includes('before')) await console.ask('Press Enter to install.');
   await write(machine, options, manifest, { disk, ...(persist && { persist }), placed, pieces, skipped });

@@ -55,6 +55,12 @@ test.each([
   ],
   ['eve_install_zfs_with_raid_level=raid1', '', 'eve_install_zfs_with_raid_level: that takes ZFS'],
   ['eve_install_random_disk_uuids', '', 'eve_install_random_disk_uuids is not possible'],
+  [
+    'eve_install_skip_config',
+    'serial = 7',
+    'serial would go into CONFIG, which skip=config leaves as it is; Leave out serial, or config',
+  ],
+  ['', 'skip = config\nserver = a', 'server would go into CONFIG, which skip=config leaves as it is'],
 ])('%j and %j are refused', (cmdline, file, expected) => {
   let told = '';
   try {

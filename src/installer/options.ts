@@ -216,6 +216,15 @@ function fromFile(text: string): Setting[] {
     });
 }
 
+/** What goes into CONFIG has no place where CONFIG stays as it is. */
+function checkKeptConfig({ skip, server, serial }: InstallOptions): void {
+  if (!skip.includes('config') || (server ?? serial) === undefined) return;
+  const lost = server === undefined ? 'serial' : 'server';
+  throw new OsmithError('E_INSTALL', `${lost} would go into CONFIG, which skip=config leaves as it is`, {
+    hint: `Leave out ${lost}, or config in the option skip`,
+  });
+}
+
 /** The command line counts more than the file. Throws E_INSTALL for what cannot be meant. */
 export function readOptions(cmdline: string, file = ''): InstallOptions {
   const options: InstallOptions = {
@@ -224,5 +233,6 @@ export function readOptions(cmdline: string, file = ''): InstallOptions {
   };
   for (const { name, value, read } of [...fromFile(file), ...fromCmdline(cmdline)])
     read(options, value, name);
+  checkKeptConfig(options);
   return options;
 }

@@ -32,7 +32,8 @@ describeWith(['sfdisk', 'sgdisk', 'mkfs.vfat', 'mcopy', 'mtype'], 'an installati
     const mine = [IMGA, IMGB, P3, 2457567 * SECTOR - 4];
     for (const at of mine) writeSync(fd, 'mine', at);
     const skip = 'osmith.install.erase osmith.install.skip=root,config,persist';
-    await install(machine, readOptions(skip));
+    // The system keeps its name, too.
+    expect((await install(machine, readOptions(skip))).serial).toBe('1');
     for (const at of mine) expect(bytes(path, at, 4).toString()).toBe('mine');
     expect(run(['mtype', '-i', `${path}@@${CONFIG}`, '::soft_serial']).stdout).toBe('1\n');
     expect(machine.console.heard()).toMatch(
