@@ -56,16 +56,24 @@ test(
   LIMIT,
 );
 
-test('boots from ext4, on disks of the later generation', async () => {
-  await build('later', 'image.filesystem=ext4', 'image.layout=edge-2026', 'image.formats=raw rootfs');
-  await passes('later', 'edge-large-disk', 'edge-bios');
-});
+test(
+  'boots from ext4, on disks of the later generation',
+  async () => {
+    await build('later', 'image.filesystem=ext4', 'image.layout=edge-2026', 'image.formats=raw rootfs');
+    await passes('later', 'edge-large-disk', 'edge-bios');
+  },
+  LIMIT,
+);
 
-test('is installed on disks of the later generation, and boots from erofs', async () => {
-  const formats = 'image.formats=raw rootfs installer.raw';
-  await build('erofs', 'image.filesystem=erofs', 'image.layout=edge-2026', formats);
-  await passes('erofs', 'edge-live', 'installer-usb-bios');
-});
+test(
+  'is installed on disks of the later generation, and boots from erofs',
+  async () => {
+    const formats = 'image.formats=raw rootfs installer.raw';
+    await build('erofs', 'image.filesystem=erofs', 'image.layout=edge-2026', formats);
+    await passes('erofs', 'edge-live', 'installer-usb-bios');
+  },
+  LIMIT,
+);
 
 test('virtual machines in archives have the same disk', () => {
   const raw = `one/${EDGE}.raw`;
