@@ -24,6 +24,8 @@ export interface Superblock {
   /** Bytes of all of it. */
   size: number;
   freeBlocks: number;
+  /** How many there can be. */
+  inodes: number;
   /** It was mounted and not unmounted since: what is in its journal counts. */
   needsRecovery: boolean;
 }
@@ -67,6 +69,7 @@ export class Ext4 {
     return {
       uuid: sb.toString('hex', 104, 120).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
       blockSize: this.#block,
+      inodes: sb.readUInt32LE(0),
       freeBlocks: sb.readUInt32LE(12),
       size: sb.readUInt32LE(4) * this.#block,
       needsRecovery: (sb.readUInt32LE(96) & RECOVER) !== 0,
@@ -256,8 +259,11 @@ export class Ext4 {
     return listing;
   }
 
-  /** All that is in it but `lost+found`, without contents; the root directory itself is the path ''. */
-  tree(): Tree {
+  /**
+   * All that is in it but `lost+found`, without contents; the root directory itself is the path ''. `onFile` is told each
+   * inode of a file, once.
+   */
+  tree(onFile?: (inode: number) => void): Tree {
     const listing: Listing = new Map();
     const files: Tree['files'] = new Map();
     const byInode = new Map<number, { facts: FileFacts; paths: string[] }>();
@@ -273,7 +279,10 @@ export class Ext4 {
       const facts = this.#facts(inode);
       byInode.set(number, { facts, paths: [path] });
       listing.set(path, facts);
-      if (facts.type === 'file') files.set(number, facts);
+      if (facts.type === 'file') {
+        files.set(number, facts);
+        onFile?.(number);
+      }
       if (facts.type !== 'directory') return;
       for (const [name, child] of this.#directory(inode)) {
         if (path === '' && name === 'lost+found') continue;

@@ -2,13 +2,16 @@
 import { closeSync, openSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { Ext4 } from './ext4.ts';
-import type { Share } from './readers.ts';
+import { taken } from './queue.ts';
+import type { Question } from './readers.ts';
 
-parentPort!.on('message', ({ file, at, inodes }: Share) => {
+parentPort!.on('message', ({ file, at, inodes }: Question) => {
   const fd = openSync(file, 'r');
   try {
     const system = new Ext4(fd, at);
-    parentPort!.postMessage(inodes.map((inode) => system.digest(inode)));
+    const digests: [inode: number, digest: string][] = [];
+    for (const inode of taken(inodes)) digests.push([inode, system.digest(inode)]);
+    parentPort!.postMessage(digests);
   } finally {
     closeSync(fd);
   }

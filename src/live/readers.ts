@@ -3,37 +3,24 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { FileFacts, Listing } from '../diff/types.ts';
-import { Ext4 } from './ext4.ts';
+import type { Listing } from '../diff/types.ts';
+import { Ext4, type Tree } from './ext4.ts';
+import { end, newQueue, put, taken, type Queue } from './queue.ts';
 
-/** What a thread is asked: the digests of files of a file system. */
-export interface Share {
+/** What a thread is asked: the digests of as many files of a file system as it gets. */
+export interface Question {
   file: string;
   /** Where the file system begins. */
   at: number;
-  inodes: number[];
+  inodes: Queue;
 }
+
+type Digests = [inode: number, digest: string][];
 
 export interface Readers {
   /** All that is in a file system at a place in a file, with contents. */
   list(file: string, at: number): Promise<Listing>;
   close(): Promise<void>;
-}
-
-/** What it costs to read a file, beside its bytes, and to find it, in bytes. */
-export const [PER_FILE, FOUND] = [1 << 16, 3 << 14];
-
-/** Who reads which files, so that nobody waits long for the others. The first one has found them. */
-export function shares(files: ReadonlyMap<number, Pick<FileFacts, 'size'>>, count: number): number[][] {
-  const all = Array.from({ length: count }, (_, i) => {
-    return { inodes: [] as number[], cost: i === 0 ? files.size * FOUND : 0 };
-  });
-  for (const [inode, { size }] of files) {
-    const least = all.reduce((a, b) => (b.cost < a.cost ? b : a));
-    least.inodes.push(inode);
-    least.cost += size! + PER_FILE;
-  }
-  return all.map(({ inodes }) => inodes);
 }
 
 function openThread() {
@@ -44,13 +31,22 @@ function openThread() {
   });
   failed.catch(() => {}); // told to who asks it
   return {
-    ask: async (share: Share): Promise<string[]> => {
-      worker.postMessage(share);
-      const [digests] = (await Promise.race([once(worker, 'message'), failed])) as [string[]];
+    ask: async (question: Question): Promise<Digests> => {
+      worker.postMessage(question);
+      const [digests] = (await Promise.race([once(worker, 'message'), failed])) as [Digests];
       return digests;
     },
     close: () => worker.terminate(),
   };
+}
+
+/** The tree; its files are read as soon as they are found. */
+function findFiles(system: Ext4, inodes: Queue): Tree {
+  try {
+    return system.tree((inode) => put(inodes, inode));
+  } finally {
+    end(inodes);
+  }
 }
 
 /** They start meanwhile. */
@@ -61,16 +57,14 @@ export function openReaders(): Readers {
       const fd = openSync(file, 'r');
       try {
         const system = new Ext4(fd, at);
-        const { listing, files } = system.tree();
-        const digests = (inodes: number[]) => inodes.map((inode) => system.digest(inode));
-        const [own, ...others] = shares(files, threads.length + 1) as [number[], ...number[][]];
-        // What a thread cannot read is read here: that says why.
-        const asked = others.map((inodes, i) => threads[i]!.ask({ file, at, inodes }).catch(() => undefined));
-        const read = [digests(own), ...(await Promise.all(asked))];
-        for (const [i, inodes] of [own, ...others].entries()) {
-          const found = read[i] ?? digests(inodes);
-          inodes.forEach((inode, j) => (files.get(inode)!.digest = found[j]!));
-        }
+        const inodes = newQueue(system.about.inodes);
+        const asked = threads.map(({ ask }) => ask({ file, at, inodes }).catch(() => []));
+        const { listing, files } = findFiles(system, inodes);
+        const own = Array.from(taken(inodes), (inode): Digests[number] => [inode, system.digest(inode)]);
+        for (const [inode, digest] of [own, ...(await Promise.all(asked))].flat())
+          files.get(inode)!.digest = digest;
+        // What a thread could not read is read here: that says why.
+        for (const [inode, facts] of files) facts.digest ??= system.digest(inode);
         return listing;
       } finally {
         closeSync(fd);
