@@ -69,41 +69,40 @@ async function hashedDirs({ dir, extraDirs = [] }: NameSource, hashPath?: string
   });
 }
 
-async function cleanHash(dirs: readonly string[], commit: string): Promise<string> {
-  const hashes = await Promise.all(
-    dirs.map(async (each) => {
-      const hash = await treeHash(each, commit);
-      if (hash !== undefined) return hash;
-      throw new OsmithError('E_PKG', `${each} is not in git at ${commit}`, {
-        hint: 'Commit the package, or give its hash with --hash',
-      });
-    }),
-  );
-  if (hashes.length === 1) return hashes[0]!;
-  return createHash('sha1').update(hashes.join('')).digest('hex');
+/** Why git has no tree of a directory in a commit; nothing to say outside of git. */
+async function checkInGit(dir: string, commit: string): Promise<OsmithError | undefined> {
+  if ((await commitHash(dir, commit)) !== undefined) {
+    return new OsmithError('E_PKG', `${dir} is not in git at ${commit}`, {
+      hint: 'Commit the package, or give its hash with --hash',
+    });
+  }
+  if (!(await isWorkTree(dir))) return undefined;
+  throw new OsmithError('E_PKG', `There is no commit ${commit} in the repository of ${dir}`, {
+    hint: 'Commit something first, or name another commit with --hash-commit',
+  });
 }
 
 /** The tree's id in git, and what sets the files apart from it. */
 async function packageHash(source: NameSource, options: NameOptions) {
   const { dir } = source;
   const { hash, hashCommit: commit = 'HEAD', forceDirty = false } = options;
-  // Starting git takes longer than what it does: what can be asked at once is, and nothing that is known.
-  const known = await commitHash(dir, commit);
-  if (known === undefined && !(await isWorkTree(dir)))
-    return { hash: hash ?? '', dirty: false, lastCommit: () => Promise.resolve(undefined) };
   const dirs = await hashedDirs(source, options.hashPath);
-  if (known === undefined) {
-    throw new OsmithError('E_PKG', `There is no commit ${commit} in the repository of ${dir}`, {
-      hint: 'Commit something first, or name another commit with --hash-commit',
-    });
-  }
-  const [changed, clean] = await Promise.all([
+  // Starting git takes longer than what it does: all is asked at once, and nothing that follows from an answer.
+  const [changed, trees] = await Promise.all([
     commit === 'HEAD' && isDirty(dirs[0]!),
-    hash === undefined ? cleanHash(dirs, commit) : hash,
+    Promise.all(dirs.map((each) => treeHash(each, commit))),
   ]);
+  const missing = trees.indexOf(undefined);
+  if (missing >= 0) {
+    const refusal = await checkInGit(dirs[missing]!, commit);
+    if (refusal === undefined)
+      return { hash: hash ?? '', dirty: false, lastCommit: () => Promise.resolve(undefined) };
+    if (hash === undefined) throw refusal;
+  }
   const dirty = forceDirty || changed;
   const differs = hash === undefined && dirty ? `-dirty-${(await contentHash(dir)).slice(0, 7)}` : '';
-  return { hash: clean + differs, dirty, lastCommit: () => lastCommit(dirs, commit) };
+  const clean = trees.length === 1 ? trees[0]! : createHash('sha1').update(trees.join('')).digest('hex');
+  return { hash: (hash ?? clean) + differs, dirty, lastCommit: () => lastCommit(dirs, commit) };
 }
 
 const HASH = /\{\{\s*\.Hash\s*\}\}/g;
