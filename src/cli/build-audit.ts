@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { addRecord, type Content, sha256 } from '../audit/chain.ts';
 import type { Config } from '../config/index.ts';
 import { now, whoami } from '../env.ts';
-import { buildName } from '../plan/index.ts';
+import { buildName } from '../plan/name.ts';
 import { sourcesOf } from '../plan/manifest.ts';
 import type { Plan } from '../plan/types.ts';
 import type { PlacedArtifact } from '../run/artifacts.ts';

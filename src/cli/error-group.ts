@@ -5,7 +5,7 @@ import { toOsmithError, type OsmithError } from '../errors.ts';
 import { now } from '../env.ts';
 import { variantName } from '../plan/assemble.ts';
 import { errorSteps } from '../plan/hooks.ts';
-import { buildName } from '../plan/index.ts';
+import { buildName } from '../plan/name.ts';
 import { sourceInput } from '../plan/source.ts';
 import { toolsSteps, type Tools } from '../plan/tools.ts';
 import type { Step } from '../plan/types.ts';

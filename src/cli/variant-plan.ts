@@ -1,11 +1,9 @@
 /** The plan of a variant, whatever its system is made of. */
 import type { Command } from 'commander';
 import type { Config } from '../config/index.ts';
-import { askOnce } from '../pkg/git.ts';
-import { composedPlan, isComposed, makePlan } from '../plan/index.ts';
 import type { Plan } from '../plan/types.ts';
 import type { RunOptions } from '../run/scheduler.ts';
-import { composedSystem, type Version } from './composed-system.ts';
+import type { Version } from './composed-system.ts';
 import { loadVariant } from './variant.ts';
 
 export interface PlanRequest {
@@ -17,10 +15,21 @@ export interface PlanRequest {
   version?: Version | undefined;
 }
 
-/** Of a composed system packages are built and images fetched: which there are says what is to be done. */
+/** Loads only what makes plans of the system's kind: that takes longer than to make them. */
 export async function planOf(config: Config, request: PlanRequest): Promise<Plan> {
-  if (!isComposed(config)) return makePlan(config);
+  if (config.get('image', 'system') === 'composed') return planOfComposed(config, request);
+  const { makePlan } = await import('../plan/index.ts');
+  return makePlan(config);
+}
+
+/** Of a composed system packages are built and images fetched: which there are says what is to be done. */
+async function planOfComposed(config: Config, request: PlanRequest): Promise<Plan> {
   const { configFor: load, run, refresh = false, version } = request;
+  const [{ composedPlan }, { composedSystem }, { askOnce }] = await Promise.all([
+    import('../plan/composed-plan.ts'),
+    import('./composed-system.ts'),
+    import('../pkg/git.ts'),
+  ]);
   const finish = composedPlan(config);
   const configs = new Map([[config.attributes['arch']!, config]]);
   const configFor = (arch: string) => {

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { checkAudit } from '../audit/check.ts';
 import { defaultStoreDir } from '../env.ts';
 import { OsmithError } from '../errors.ts';
-import { buildName } from '../plan/index.ts';
+import { buildName } from '../plan/name.ts';
 import { verifyOfficial } from '../release/official/target.ts';
 import { openStore } from '../run/store.ts';
 import { auditDir } from './build-audit.ts';

@@ -4,7 +4,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Item } from '../compose/items.ts';
 import { listingSink } from '../compose/listing.ts';
-import { Writer } from '../compose/write.ts';
 import { blobPath, type Store } from '../run/store.ts';
 import type { WantedTree } from './tree.ts';
 
@@ -58,6 +57,8 @@ async function extract(
     },
   };
   const blob = (digest: string) => blobPath(store, digest);
+  // What changes is mostly written in the description itself.
+  const { Writer } = await import('../compose/write.ts');
   try {
     await new Writer(sink, { blob, signal, progress: () => {} }).write(item);
   } finally {

@@ -4,7 +4,7 @@ import { OsmithError } from '../errors.ts';
 import { hookSteps, throwFaults, errorSteps, type HookSteps } from './hooks.ts';
 import { manifestSteps, type ManifestRequest } from './manifest.ts';
 import { osImageOutput, osImageSteps } from './os-image.ts';
-import { chosenOutputs, type Output, type Packaged } from './package.ts';
+import { chosenOutputs, type Output, type Packaged } from './outputs.ts';
 import { savedConfig } from './saved-config.ts';
 import { sbomSteps } from './sbom.ts';
 import { imagesOf, signingSteps } from './sign.ts';

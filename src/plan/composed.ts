@@ -12,7 +12,7 @@ import { limitsOf, sizeParam } from './limits.ts';
 import { LOADERS, signedBoot } from './loaders.ts';
 import type { ComposedImage } from './manifest.ts';
 import { osImageOutput, wantsOsImage } from './os-image.ts';
-import { chosenOutputs, type Output, type Packaged } from './package.ts';
+import { chosenOutputs, type Output, type Packaged } from './outputs.ts';
 import { partitionLayout } from './partitions.ts';
 import { sbomSteps } from './sbom.ts';
 import type { Tools } from './tools.ts';

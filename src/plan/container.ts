@@ -1,7 +1,7 @@
 /** Steps that turn a tree into what containers start from: the root file system as a tar, and an OCI image of it. */
 import type { Config } from '../config/index.ts';
 import { withApps } from './flatpak.ts';
-import type { Output, PackageMaker } from './package.ts';
+import type { Output, PackageMaker } from './outputs.ts';
 import type { Step, StepInput } from './types.ts';
 
 const STAGE = 'package';

@@ -3,7 +3,7 @@ import type { Config } from '../config/index.ts';
 import { DISK_FORMATS } from '../disk/formats.ts';
 import { roundUp, SECTOR } from '../disk/layout.ts';
 import { sizeParam, type LimitOf } from './limits.ts';
-import type { Output } from './package.ts';
+import type { Output } from './outputs.ts';
 import type { Json, Step, StepInput } from './types.ts';
 
 export type MakeStep = (id: string, kind: string, params: Step['params'], inputs: Step['inputs']) => Step;

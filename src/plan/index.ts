@@ -1,14 +1,14 @@
 /** Resolved configuration to plan: which steps make the artifacts that were asked for. */
 import { type Config, publicOnly } from '../config/index.ts';
-import { OsmithError } from '../errors.ts';
 import { assemble } from './assemble.ts';
-import { COMPOSED_ROOT, composedSteps, type ComposedSystem } from './composed.ts';
 import { flatpakSteps } from './flatpak.ts';
 import { containerSteps } from './container.ts';
 import { hookSteps } from './hooks.ts';
 import { ostreeSteps } from './ostree.ts';
 import { stateroot } from './ostree-options.ts';
-import { packageSteps, type PackageMaker } from './package.ts';
+import { buildName } from './name.ts';
+import type { PackageMaker } from './outputs.ts';
+import { packageSteps } from './package.ts';
 import {
   bootstrapSteps,
   installSteps,
@@ -20,21 +20,6 @@ import {
 import { programSteps } from './programs.ts';
 import { packageManagerTools, toolsSteps } from './tools.ts';
 import type { Plan } from './types.ts';
-
-/** First part of the artifacts' file names. */
-function baseName(config: Config): string {
-  const name = config.get('build', 'name');
-  if (/^[\w+-][\w.+-]*$/.test(name)) return name;
-  throw new OsmithError('E_CONFIG', `build.name is no good start of a file name: ${JSON.stringify(name)}`, {
-    where: config.where('build', 'name'),
-    hint: 'Use letters, digits and . _ + -',
-  });
-}
-
-/** The stem of all artifact names. */
-export function buildName(config: Config): string {
-  return [baseName(config), config.attributes['branch'], config.attributes['arch']].join('_');
-}
 
 /** The plan of a variant. Throws E_CONFIG or E_HOOK_MISSING before any work when it cannot be made. */
 export function makePlan(given: Config): Plan {
@@ -80,39 +65,4 @@ export function makePlan(given: Config): Plan {
     ...{ config, name, before, packaged, root, tools, content, further, groups: [refine, content, image] },
     manager: manager.tools,
   });
-}
-
-/** Whether a system is made of images: then `composedPlan` makes its plan. */
-export function isComposed(config: Config): boolean {
-  return config.get('image', 'system') === 'composed';
-}
-
-/**
- * The same for a system that is composed of images. All that the configuration alone can have wrong is told at once; the
- * plan is made when the images are there.
- */
-export function composedPlan(given: Config): (system: ComposedSystem) => Plan {
-  const config = publicOnly(given);
-  const arch = config.attributes['arch']!;
-  const name = buildName(config);
-  const { steps: before, tools } = toolsSteps(config, arch);
-  const steps = composedSteps(config, { name, arch }, tools);
-  return (system) => {
-    const { images, version, date } = system;
-    const nothing = { steps: [], faults: [] };
-    return assemble({
-      ...{
-        config,
-        name,
-        before,
-        packaged: steps(system),
-        tools,
-        manager: tools,
-        content: nothing,
-        further: [],
-        groups: [],
-      },
-      ...{ root: COMPOSED_ROOT, composed: { images, version, date } },
-    });
-  };
 }

@@ -4,7 +4,7 @@ import { INSTALL_FILE } from '../disk/install-manifest.ts';
 import type { DiskLayout } from '../disk/layout.ts';
 import type { MakeStep } from './disk-formats.ts';
 import { LOADERS, NET_LOADERS, type SignedBoot } from './loaders.ts';
-import type { Output } from './package.ts';
+import type { Output } from './outputs.ts';
 import type { Json, Step, StepInput } from './types.ts';
 
 /** What the installer itself is composed of. */

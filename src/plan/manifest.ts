@@ -1,6 +1,6 @@
 /** Steps that say what a build is made of and what it made. */
 import type { Config } from '../config/index.ts';
-import { kernelCmdline } from './package.ts';
+import { kernelCmdline } from './outputs.ts';
 import { compressionOf, type Image, type Signing } from './sign.ts';
 import { isStepInput, type Artifact, type Json, type Step, type StepInput } from './types.ts';
 

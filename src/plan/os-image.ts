@@ -3,7 +3,7 @@ import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 import { version as osmithVersion } from '../version.ts';
 import { ASSEMBLING, DOCUMENT, PARTS } from './assembly.ts';
-import type { Output, Packaged } from './package.ts';
+import type { Output, Packaged } from './outputs.ts';
 import type { Tools } from './tools.ts';
 import { isStepInput, type Json, type Step, type StepInput } from './types.ts';
 

@@ -4,7 +4,7 @@ import { isSafeCmdline } from '../disk/boot-slots.ts';
 import { OsmithError } from '../errors.ts';
 import { deployedBoot, loaderOf, type Loader } from './ostree-boot.ts';
 import { namesParam, signedBootFiles } from './boot-files.ts';
-import { kernelCmdline, type Output, type Packaged } from './package.ts';
+import { kernelCmdline, type Output, type Packaged } from './outputs.ts';
 import { diskFormats, LIMITED, type MakeStep } from './disk-formats.ts';
 import { liveIso } from './iso.ts';
 import { limitsOf, type LimitOf, sizeParam } from './limits.ts';

@@ -9,44 +9,11 @@ import { memoryIso } from './iso.ts';
 import { fleetOf } from './fleet.ts';
 import { limitsOf, sizeParam } from './limits.ts';
 import { withApps } from './flatpak.ts';
+import { kernelCmdline, type Output, type PackageMaker } from './outputs.ts';
 import { partitionLayout } from './partitions.ts';
 import { splitDirectories } from './split.ts';
 import { isoTools } from './tools.ts';
 import type { Step, StepInput } from './types.ts';
-
-/** Something a build can hand out: the extension of its file, and what makes it. */
-export interface Output {
-  extension: string;
-  from: StepInput;
-  /** What it holds, where the file is another form of that: the raw disk. */
-  unpacked?: StepInput;
-}
-
-/** The steps of the stage, and the outputs that they can make by format name. */
-export interface Packaged {
-  steps: Step[];
-  outputs: Map<string, Output>;
-  /** What says which commit the system is, where that was made elsewhere. */
-  commit?: StepInput;
-  /** What says what was deployed, where a commit was. */
-  deployment?: StepInput;
-  /** The kernel that boots it. */
-  kernel?: StepInput;
-}
-
-/** How one kind of `image.system` is made of a tree. */
-export type PackageMaker = (
-  config: Config,
-  names: { name: string; arch: string },
-  tree: StepInput,
-  tools: { tools?: string },
-  apps?: StepInput,
-) => Packaged;
-
-/** The kernel command line of the system that is built. */
-export function kernelCmdline(config: Config): string {
-  return config.list('image', 'cmdline').join(' ');
-}
 
 /** File systems that can be written to make no sense in memory. */
 function packedFormat(config: Config): string {
@@ -142,15 +109,3 @@ export const packageSteps: PackageMaker = (config, { name, arch }, tree, tools, 
   ]);
   return { steps, outputs, kernel: from('boot-files', 'vmlinuz') };
 };
-
-/** What `image.formats` asks for. */
-export function chosenOutputs(config: Config, outputs: Map<string, Output>): Output[] {
-  return config.list('image', 'formats').map((name) => {
-    const output = outputs.get(name);
-    if (output !== undefined) return output;
-    throw new OsmithError('E_CONFIG', `There is no output format ${name}`, {
-      where: config.where('image', 'formats'),
-      hint: `Known: ${[...outputs.keys()].join(' ')}`,
-    });
-  });
-}

@@ -1,7 +1,7 @@
 /** Steps that list what is in a tree, and collect what that was built from. */
 import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
-import type { Output } from './package.ts';
+import type { Output } from './outputs.ts';
 import { keyringInput, packageSource } from './rootfs.ts';
 import type { Tools } from './tools.ts';
 import type { Step, StepInput } from './types.ts';

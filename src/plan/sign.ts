@@ -1,7 +1,7 @@
 /** Steps that make checksums and signatures of the artifacts, and the part of the manifest that names them. */
 import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
-import type { Output } from './package.ts';
+import type { Output } from './outputs.ts';
 import { signingTools } from './tools.ts';
 import type { Artifact, Json, Step, StepInput } from './types.ts';
 

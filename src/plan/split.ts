@@ -4,7 +4,7 @@ import { extraLayout } from '../disk/layouts/desktop.ts';
 import { OsmithError, type Where } from '../errors.ts';
 import { disk2Formats, type MakeStep } from './disk-formats.ts';
 import type { LimitOf } from './limits.ts';
-import type { Output } from './package.ts';
+import type { Output } from './outputs.ts';
 import type { Json, Step, StepInput } from './types.ts';
 
 /** Formats that would hold half a system. */
