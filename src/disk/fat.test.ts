@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MIB, roundUp, SECTOR } from './layout.ts';
 import { fatBytes, mkfsVfatArgv, sectorsPerCluster } from './mkfs-vfat.ts';
-import { directoriesOf, fatImage, mcopyArgv, mmdArgv } from './mtools.ts';
+import { directoriesOf, fatImage, mcopyAllArgv, mcopyArgv, mmdArgv, mtoolsEnv } from './mtools.ts';
 import { describeWith, run, scratch } from './testing.ts';
 
 const START = 2 * MIB;
@@ -73,5 +73,16 @@ describeWith(['mkfs.vfat', 'mcopy', 'fsck.vfat', 'mtype'], 'FAT volumes', () => 
     await new Promise((resolve) => setTimeout(resolve, 2100)); // FAT counts in steps of two seconds
     const second = readFileSync(makeVolume(scratch(), 40 * MIB, files, 'Asia/Tokyo'));
     expect(second.equals(first)).toBe(true);
+  });
+
+  it('have several files of one copy in its order, and no times before those of FAT', () => {
+    const dir = scratch();
+    const image = fatImage(makeVolume(dir, 40 * MIB, { 'sub/first': Buffer.from('1') }), START);
+    const sources = ['b', 'a', 'c'].map((name) => join(dir, name));
+    for (const source of sources) writeFileSync(source, source);
+    const copied = run(mcopyAllArgv(image, sources, 'sub'), { env: mtoolsEnv(0) });
+    expect(copied).toMatchObject({ status: 0, stderr: '' });
+    const listing = run(['mdir', '-i', image, '::sub'], { env }).stdout;
+    expect(listing).toMatch(/\nfirst .*\nb .*1980-01-01.*\na .*1980-01-01.*\nc .*1980-01-01/);
   });
 });

@@ -5,6 +5,15 @@ export function fatImage(disk: string, offset: number): string {
   return `${disk}@@${offset}`;
 }
 
+/** FAT counts from 1980 on; of an earlier time mtools makes a year such as 2098. Seconds since the Unix epoch. */
+const FIRST_TIME = Date.UTC(1980, 0, 1) / 1000;
+
+/** For programs that write to a volume: time stamps are `epoch`, and FAT stores local time. */
+export function mtoolsEnv(epoch: number): Record<string, string> {
+  const time = String(Math.max(epoch, FIRST_TIME));
+  return { TZ: 'UTC', MTOOLS_SKIP_CHECK: '1', SOURCE_DATE_EPOCH: time };
+}
+
 /** Every directory above these files, parents first, in bytewise order. */
 export function directoriesOf(files: readonly string[]): string[] {
   const all = files.flatMap((file) => {
@@ -23,6 +32,11 @@ export function mmdArgv(image: string, directories: readonly string[], clash?: '
 /** Time stamps come from SOURCE_DATE_EPOCH; without `-m` those of the source are not looked at. */
 export function mcopyArgv(image: string, source: string, target: string): string[] {
   return ['mcopy', '-i', image, source, `::${target}`];
+}
+
+/** Several files, in this order, into a directory (empty: the root), under the names that they have. */
+export function mcopyAllArgv(image: string, sources: readonly string[], directory: string): string[] {
+  return ['mcopy', '-i', image, ...sources, `::${directory}/`];
 }
 
 /** The same in place of a file that is there. */

@@ -1,8 +1,9 @@
 /** The step that makes the volume with a system's configuration, out of a directory of the workspace. */
 import { readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, posix, resolve } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { roundUp, SECTOR } from '../disk/layout.ts';
+import { directoriesOf } from '../disk/mtools.ts';
 import { mebibytes } from '../disk/size-limit.ts';
 import { OsmithError } from '../errors.ts';
 import { sourceInput } from './source.ts';
@@ -27,6 +28,34 @@ export function capacity(size: number): number {
   return Math.floor((sectors - 1 - 2 * fat - ROOT) / CLUSTER) * CLUSTER * SECTOR;
 }
 
+/** Bytes of an entry of a directory. */
+const ENTRY = 32;
+/** Entries of the root directory, but for those that the label and the marker take. */
+const ROOT_NAMES = (ROOT * SECTOR) / ENTRY - 1 - 9;
+
+/** Entries that a name takes: one of the kind 8.3, and 13 characters in each further one if that does not hold it. */
+function entriesOf(name: string): number {
+  return /^(?:[a-z\d_-]{1,8}|[A-Z\d_-]{1,8})(?:\.(?:[a-z\d]{1,3}|[A-Z\d]{1,3}))?$/.test(name)
+    ? 1
+    : 1 + Math.ceil(name.length / 13);
+}
+
+/** Directories to the number of entries that they need. */
+function entries(files: readonly string[]): Map<string, number> {
+  const paths = new Set([...directoriesOf(files), ...files]);
+  const needed = new Map<string, number>();
+  for (const path of paths) {
+    const directory = posix.dirname(path);
+    needed.set(directory, (needed.get(directory) ?? 0) + entriesOf(posix.basename(path)));
+  }
+  return needed;
+}
+
+/** Bytes of all directories but the root, which has a place of its own. Each also names itself and the one above. */
+function directorySizes(needed: ReadonlyMap<string, number>): number[] {
+  return [...needed].flatMap(([directory, count]) => (directory === '.' ? [] : [(count + 2) * ENTRY]));
+}
+
 /** Names that every system reads that mounts FAT. */
 function nameFault(name: string): string | undefined {
   if (!/^[\x20-\x7e]+$/.test(name)) return 'it has characters that are not ASCII';
@@ -43,6 +72,13 @@ function badName(file: string, why: string): OsmithError {
   });
 }
 
+function noFile(file: string): OsmithError {
+  return new OsmithError('E_CONFIG', `${file} cannot lie on the configuration volume: it is no file`, {
+    where: { file },
+    hint: 'Take it away: files, directories, and links to them can lie there',
+  });
+}
+
 /** All files below a directory, links followed, in bytewise order. */
 function filesBelow(directory: string, prefix = ''): ConfigFile[] {
   const names = readdirSync(directory).sort();
@@ -55,7 +91,7 @@ function filesBelow(directory: string, prefix = ''): ConfigFile[] {
     seen.add(name.toLowerCase());
     const found = statSync(file, { throwIfNoEntry: false });
     if (found?.isDirectory()) return filesBelow(file, `${prefix}${name}/`);
-    if (found?.isFile() !== true) throw badName(file, 'it is no file');
+    if (found?.isFile() !== true) throw noFile(file);
     return [{ path: prefix + name, file, size: found.size }];
   });
 }
@@ -67,7 +103,7 @@ export interface ConfigFiles {
   inputs: Record<string, Input>;
 }
 
-/** The files that compose.config names. Throws E_CONFIG or E_TOO_LARGE. */
+/** The files that compose.config names, without those that builds write. Throws E_CONFIG or E_TOO_LARGE. */
 export function configVolume(config: Config, size: number): ConfigFiles {
   const directory = config.get('compose', 'config');
   const full = resolve(config.workspace, directory);
@@ -78,15 +114,28 @@ export function configVolume(config: Config, size: number): ConfigFiles {
       hint: 'Name a directory of the workspace; an empty one will do',
     });
   }
+  const taken = readdirSync(full).find((name) => /^origin\.\d{4}-/i.test(name));
+  if (taken !== undefined) throw badName(join(full, taken), 'builds write a file of such a name');
   return configFiles(config.workspace, directory, size);
 }
 
 /** All files of a directory. Throws E_CONFIG or E_TOO_LARGE for what cannot be on a volume of `size` bytes. */
 export function configFiles(workspace: string, directory: string, size: number): ConfigFiles {
   const found = filesBelow(resolve(workspace, directory));
-  const needed = found.reduce((sum, file) => sum + roundUp(file.size, CLUSTER * SECTOR), 0);
-  const directories = new Set(found.flatMap(({ path }) => path.split('/').slice(0, -1))).size;
-  const room = capacity(size) - directories * CLUSTER * SECTOR;
+  const names = entries(found.map(({ path }) => path));
+  if ((names.get('.') ?? 0) > ROOT_NAMES) {
+    throw new OsmithError(
+      'E_TOO_LARGE',
+      `${directory} has more names than a configuration volume has room for`,
+      {
+        where: { file: resolve(workspace, directory) },
+        hint: 'Put files into directories of it: their number is limited in the root of the volume only',
+      },
+    );
+  }
+  const taken = [...found.map(({ size: bytes }) => bytes), ...directorySizes(names)];
+  const needed = taken.reduce((sum, bytes) => sum + roundUp(bytes, CLUSTER * SECTOR), 0);
+  const room = capacity(size);
   if (needed > room) {
     const largest = found.toSorted((a, b) => b.size - a.size)[0]!;
     const what = `${directory} needs ${needed} bytes on the configuration volume, which has room for ${room}`;

@@ -2,7 +2,7 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { directoriesOf, mmdArgv, overwriteArgv, readArgv } from '../../disk/mtools.ts';
+import { directoriesOf, mmdArgv, mtoolsEnv, overwriteArgv, readArgv } from '../../disk/mtools.ts';
 import { OsmithError } from '../../errors.ts';
 import { defineStep, type StepContext } from '../types.ts';
 import { SERIAL } from './serial.ts';
@@ -19,12 +19,10 @@ type Context = StepContext<z.infer<typeof params>>;
 const IMAGE = 'config.img';
 /** Where the system looks for it; EVE's name. */
 const FILE = 'soft_serial';
-/** FAT stores local time. */
-const ENV = { TZ: 'UTC', MTOOLS_SKIP_CHECK: '1' };
 
 async function put(context: Context, source: string, target: string): Promise<void> {
   const { exitCode } = await context.exec({
-    ...{ argv: overwriteArgv(IMAGE, source, target), env: ENV, okCodes: [0, 1] },
+    ...{ argv: overwriteArgv(IMAGE, source, target), env: mtoolsEnv(context.epoch), okCodes: [0, 1] },
   });
   if (exitCode === 0) return;
   throw new OsmithError('E_TOO_LARGE', `${target} has no place on the configuration volume`, {
@@ -34,7 +32,7 @@ async function put(context: Context, source: string, target: string): Promise<vo
 
 async function serialOf(context: Context): Promise<string | undefined> {
   const argv = readArgv(IMAGE, FILE, 'serial');
-  const { exitCode } = await context.exec({ argv, env: ENV, okCodes: [0, 1] });
+  const { exitCode } = await context.exec({ argv, env: mtoolsEnv(context.epoch), okCodes: [0, 1] });
   if (exitCode !== 0) return undefined;
   return (await readFile(join(context.work, 'serial'), 'utf8')).trim() || undefined;
 }
@@ -48,7 +46,11 @@ export default defineStep<z.infer<typeof params>>({
     const path = (file: string) => join(context.work, file);
     await copyFile(context.path('image'), path(IMAGE));
     for (const directory of directoriesOf(Object.keys(files)))
-      await context.exec({ argv: mmdArgv(IMAGE, [directory], 's'), env: ENV, okCodes: [0, 1] });
+      await context.exec({
+        argv: mmdArgv(IMAGE, [directory], 's'),
+        env: mtoolsEnv(context.epoch),
+        okCodes: [0, 1],
+      });
     for (const [index, [target, input]] of Object.entries(files).entries()) {
       await copyFile(context.path(input), path(`file-${index}`));
       await put(context, `file-${index}`, target);

@@ -1,6 +1,6 @@
 /** Makes the volume with a system's configuration: a FAT file system of a fixed size, which other systems can edit. */
-import { copyFile, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { writeFatVolume } from '../../disk/fat-volume.ts';
 import { seededId32 } from '../../disk/ids.ts';
@@ -27,13 +27,17 @@ export default defineStep<z.infer<typeof params>>({
     const path = (file: string) => join(context.work, file);
     await writeFile(path(IMAGE), '');
     await truncate(path(IMAGE), size);
-    await writeFile(path('marker'), '');
-    const placed = [{ source: '/work/marker', target: marker }];
-    for (const [target, input] of Object.entries(files)) {
-      const copy = `file-${placed.length}`;
-      await copyFile(context.path(input), path(copy));
-      placed.push({ source: `/work/${copy}`, target });
-    }
+    const place = async (target: string) => {
+      await mkdir(dirname(path(`conf/${target}`)), { recursive: true });
+      return path(`conf/${target}`);
+    };
+    await writeFile(await place(marker), '');
+    for (const [target, input] of Object.entries(files))
+      await copyFile(context.path(input), await place(target));
+    const placed = [marker, ...Object.keys(files)].map((target) => ({
+      source: `/work/conf/${target}`,
+      target,
+    }));
     const volume = { disk: IMAGE, start: 0, size, id: seededId32(context.seed, 'fat'), label };
     await writeFatVolume(context, volume, placed);
     return { files: { image: IMAGE } };
