@@ -28,12 +28,19 @@ export function limitsOf(config: Config, known: readonly string[]): LimitOf {
   };
 }
 
-/** A size option in bytes under the name of a step's parameter, if it has a value. */
+/** A size option in bytes under the name of a step's parameter, if it has a value. Throws E_CONFIG below `least`. */
 export function sizeParam(
   config: Config,
   option: string,
   param: string,
   section = 'image',
+  least = 1,
 ): Record<string, number> {
-  return config.find(section, option)?.trim() ? { [param]: config.size(section, option) } : {};
+  if (!config.find(section, option)?.trim()) return {};
+  const size = config.size(section, option);
+  if (size >= least) return { [param]: size };
+  throw new OsmithError('E_CONFIG', `${section}.${option} cannot be 0`, {
+    where: config.where(section, option),
+    hint: 'Write a size such as 512M, or nothing for the default',
+  });
 }

@@ -47,6 +47,16 @@ test.each(VARIANTS)('$branch $arch: steps come after what they need, and each ca
   expect(artifacts.filter(({ step }) => !before.has(step))).toEqual([]);
 });
 
+test.each(['image.esp_size', 'image.max_size', 'fleet-2026.esp'])(
+  '%s = 0 is refused, no headroom is not',
+  (name) => {
+    expect(() => plan({}, `${name}=0`)).toThrow(`${name} cannot be 0`);
+    expect(plan({}, 'image.headroom=0').steps.find(({ kind }) => kind === 'disk')?.params['headroom']).toBe(
+      0,
+    );
+  },
+);
+
 test('only what the chosen formats need', () => {
   const ids = (...formats: string[]) => {
     const all = 'vmlinuz initrd chunks raw pxe'.split(' ').filter((name) => !formats.includes(name));
