@@ -20,7 +20,7 @@ export function register(program: Command): void {
     .description('compare two lists of sources that builds made (image.formats: sources.csv)')
     .argument('<a>', 'a list, such as that of the build, or an archive of sources')
     .argument('<b>', 'what to compare it with, such as the list of what was collected')
-    .option('--types <types...>', 'only sources of these types, such as deb or rpm')
+    .option('--types <types>', 'only sources of these types, such as deb,rpm', (text) => text.split(','))
     .action(async (a: string, b: string, flags: Flags) => run(a, b, flags, globals(command).json));
 }
 
@@ -41,7 +41,9 @@ async function readList(file: string): Promise<string> {
 async function readSources(file: string, { types }: Flags): Promise<Source[]> {
   const text = await readList(file).catch((error: unknown) => {
     const { message } = toOsmithError(error);
-    throw new OsmithError('E_USAGE', `The list ${file} cannot be read: ${message}`);
+    throw new OsmithError('E_USAGE', `The list ${file} cannot be read: ${message}`, {
+      hint: 'Name a list that a build made, or an archive of sources',
+    });
   });
   try {
     const parse = isCollected(text) ? parseCollected : parseSources;

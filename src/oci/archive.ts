@@ -14,10 +14,12 @@ export async function unpackImage(file: string, dir: string): Promise<void> {
   const done = pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), reader);
   // Awaited below; until then a fault shall not end the process.
   done.catch(() => {});
+  let found = false;
   try {
     for await (const entry of reader) {
       const { name, type } = entry.header;
       if (type === 'file' && MEMBER.test(name)) {
+        found = true;
         await mkdir(dirname(join(dir, name)), { recursive: true });
         await pipeline(entry, createWriteStream(join(dir, name)));
       } else entry.resume();
@@ -26,4 +28,8 @@ export async function unpackImage(file: string, dir: string): Promise<void> {
   } catch (cause) {
     throw new OsmithError('E_IMAGE', `${file} cannot be unpacked: ${(cause as Error).message}`, { cause });
   }
+  if (found) return;
+  throw new OsmithError('E_IMAGE', `${file} has no OCI image layout in it`, {
+    hint: 'Name a tar that holds oci-layout, index.json and blobs/, such as NAME.os.oci.tar or NAME.oci.tar of a build',
+  });
 }

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { scratch } from '../disk/testing.ts';
 import { flattenImage } from './flatten.ts';
 import type { LayerBlob } from './layer.ts';
+import { openNamed } from './one-image.ts';
 import { layerBlob, layerTar, type RawEntry } from './testing.ts';
 import { digestOf } from './verify.ts';
 
@@ -138,4 +139,11 @@ test('a bomb is refused before it fills a disk', { timeout: 120_000 }, async () 
   };
   await expect(flattenImage({ name: 'bomb', layers: [blob] }, sink)).rejects.toThrow(/unpack to more than/);
   expect(seen).toBeLessThan((1 << 30) + (1 << 20));
+});
+
+test('a tar that holds no layout is refused by its own name', async () => {
+  const file = join(scratch(), 'tree.tar');
+  writeFileSync(file, layerTar([FILE]));
+  const read = openNamed(file, 'amd64', () => Promise.resolve(scratch()));
+  await expect(read).rejects.toThrow(`${file} has no OCI image layout in it`);
 });
