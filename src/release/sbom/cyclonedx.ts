@@ -1,9 +1,9 @@
 /** Software bills of materials as CycloneDX 1.6 (ECMA-424): the parts are components, what is in them is nested. */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import { packagesOf } from './brought.ts';
 import { componentPurl } from './purl.ts';
 import { partId } from './spdx.ts';
-import type { Bill, BillPart, Component, SpdxDocument } from './types.ts';
+import type { Bill, BillPart, Brought, Component, SpdxDocument } from './types.ts';
 
 interface Entry {
   type: 'library' | 'container' | 'operating-system';
@@ -25,45 +25,33 @@ function entryOf(ref: string, component: Component, part: BillPart): Entry {
   };
 }
 
-const spdx = z.looseObject({
-  packages: z
-    .array(
-      z.looseObject({
-        name: z.string(),
-        versionInfo: z.string().optional(),
-        licenseDeclared: z.string().optional(),
-        externalRefs: z
-          .array(z.looseObject({ referenceType: z.string(), referenceLocator: z.string() }))
-          .default([]),
-      }),
-    )
-    .default([]),
-});
+function broughtEntry(ref: string, { name, version, license, purl }: Brought): Entry {
+  return {
+    ...{ type: 'library', 'bom-ref': ref, name },
+    ...(version !== undefined && { version }),
+    ...(license !== undefined && { licenses: [{ license: { name: license } }] }),
+    ...(purl !== undefined && { purl }),
+  };
+}
 
 /** The packages of a bill in the other format. Its files and relationships stay behind. */
 function fromDocument(document: SpdxDocument, own: string): Entry[] {
-  return spdx.parse(document).packages.map((each, i) => {
-    const { name, versionInfo, licenseDeclared, externalRefs } = each;
-    const purl = externalRefs.find(({ referenceType }) => referenceType === 'purl')?.referenceLocator;
-    const known = licenseDeclared !== undefined && !['NOASSERTION', 'NONE'].includes(licenseDeclared);
-    return {
-      ...{ type: 'library', 'bom-ref': `${own}-${i}`, name },
-      ...(versionInfo !== undefined && { version: versionInfo }),
-      ...(known && { licenses: [{ license: { name: licenseDeclared } }] }),
-      ...(purl !== undefined && { purl }),
-    };
-  });
+  return packagesOf(document).map((each, i) => broughtEntry(`${own}-${i}`, each));
 }
 
 function partEntry(part: BillPart): Entry {
   const own = partId(part);
-  const { name, version, sha256, purl, purpose, document } = part;
+  const { name, version, sha256, purl, purpose, document, components, brought = [] } = part;
   const inner =
     document === undefined
-      ? part.components.map((component, i) => entryOf(`${own}-${i}`, component, part))
+      ? [
+          ...components.map((component, i) => entryOf(`${own}-${i}`, component, part)),
+          ...brought.map((each, i) => broughtEntry(`${own}-${components.length + i}`, each)),
+        ]
       : fromDocument(document, own);
   return {
-    ...{ type: purpose === 'CONTAINER' ? 'container' : 'operating-system', 'bom-ref': own, name, version },
+    ...{ type: purpose === 'CONTAINER' ? 'container' : 'operating-system', 'bom-ref': own, name },
+    ...(version && { version }),
     ...(sha256 !== undefined && { hashes: [{ alg: 'SHA-256', content: sha256 }] }),
     ...(purl !== undefined && { purl }),
     ...(inner.length > 0 && { components: inner }),

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, test } from 'vitest';
 import { describeWith, run, scratch } from '../../disk/testing.ts';
+import { broughtIn } from './brought.ts';
 import { cyclonedxBill } from './cyclonedx.ts';
 import { installedPackages, parseApk, parseDpkg, parsePacman, tellsPackages } from './databases.ts';
 import { spdxBill } from './spdx.ts';
@@ -174,6 +175,50 @@ test('package URLs', () => {
   expect(made).toContain('"pkg:deb/debian/libstdc%2B%2B6@1:12.2-14?arch=amd64&distro=debian-12"');
   const refs = [...made.matchAll(/"bom-ref": "(.*?)"/g)].map(([, ref]) => ref);
   expect(new Set(refs).size).toBe(refs.length);
+});
+
+test('what images brought bills for is told beside what is installed, and nothing twice', () => {
+  const purl = (referenceLocator: string) => ({
+    externalRefs: [{ referenceType: 'purl', referenceLocator }],
+  });
+  const brought = {
+    ...DOCUMENT,
+    packages: [
+      { SPDXID: 'SPDXRef-i', name: '.', versionInfo: '1', primaryPackagePurpose: 'CONTAINER' },
+      { SPDXID: 'SPDXRef-d', name: '/app' },
+      {
+        SPDXID: 'SPDXRef-n',
+        name: 'node',
+        versionInfo: '24.1.0',
+        licenseDeclared: 'MIT',
+        ...purl('pkg:generic/node@24.1.0'),
+      },
+      { SPDXID: 'SPDXRef-m', name: '@x/y', versionInfo: '2', ...purl('pkg:npm/%40x/y@2') },
+      {
+        SPDXID: 'SPDXRef-l',
+        name: 'libstdc++6',
+        ...purl('pkg:deb/debian/libstdc%2B%2B6@1:12.2-14?distro=debian-12&arch=amd64'),
+      },
+    ],
+  };
+  const composed = spdxBill({ ...bill, parts: [part('one', { document: brought }), ...bill.parts] });
+  const found = broughtIn(composed, [DEB]);
+  expect(found.map(({ name, version, license }) => [name, version, license])).toEqual([
+    ['node', '24.1.0', 'MIT'],
+    ['@x/y', '2', undefined],
+  ]);
+  const system = { ...bill, parts: [part('os', { version: '', components: [DEB], brought: found })] };
+  const cdx = JSON.parse(cyclonedxBill(system)) as {
+    components: { version?: string; components: object[] }[];
+  };
+  expect(cdx.components[0]).not.toHaveProperty('version');
+  expect(cdx.components[0]!.components).toContainEqual({
+    ...{ type: 'library', 'bom-ref': expect.any(String) as string, name: 'node', version: '24.1.0' },
+    ...{ licenses: [{ license: { name: 'MIT' } }], purl: 'pkg:generic/node@24.1.0' },
+  });
+  const { packages } = JSON.parse(spdxBill(system)) as { packages: Record<string, string>[] };
+  expect(packages.map(({ name }) => name)).toEqual(['os', 'libstdc++6', 'node', '@x/y']);
+  expect(packages[0]).not.toHaveProperty('versionInfo');
 });
 
 test.each<[string, object, RegExp]>([

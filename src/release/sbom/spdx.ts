@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { adopt, type Adopted } from './spdx-adopt.ts';
 import { componentPurl } from './purl.ts';
-import type { Bill, BillPart, Component } from './types.ts';
+import type { Bill, BillPart, Brought, Component } from './types.ts';
 
 type Json = unknown;
 
@@ -21,9 +21,9 @@ export function partId({ name, prefix }: Pick<BillPart, 'name' | 'prefix'>): str
 
 const UNKNOWN = 'NOASSERTION';
 
-function common(name: string, version: string) {
+function common(name: string, version: string | undefined) {
   return {
-    ...{ name, versionInfo: version, downloadLocation: UNKNOWN, filesAnalyzed: false },
+    ...{ name, ...(version && { versionInfo: version }), downloadLocation: UNKNOWN, filesAnalyzed: false },
     ...{ licenseConcluded: UNKNOWN, licenseDeclared: UNKNOWN, copyrightText: UNKNOWN },
   };
 }
@@ -42,6 +42,15 @@ function componentPackage(id: string, component: Component, { distribution }: Bi
     // What packages state is often no expression that SPDX knows.
     ...(license !== undefined && { licenseComments: `The package states: ${license}` }),
     externalRefs: [purlReference(componentPurl(component, distribution))],
+  };
+}
+
+function broughtPackage(id: string, { name, version, purl, license }: Brought) {
+  return {
+    SPDXID: id,
+    ...common(name, version),
+    ...(license !== undefined && { licenseComments: `The package states: ${license}` }),
+    ...(purl !== undefined && { externalRefs: [purlReference(purl)] }),
   };
 }
 
@@ -65,13 +74,18 @@ function relationship(from: string, type: string, to: string) {
 function fromComponents(part: BillPart): Adopted {
   const own = `SPDXRef-${partId(part)}`;
   const counts = new Map<string, number>();
-  const packages = part.components.map((component) => {
-    const { type, name, arch } = component;
-    const plain = [own, type, idText(name), ...(arch === undefined ? [] : [idText(arch)])].join('-');
+  const unique = (...words: (string | undefined)[]) => {
+    const plain = [own, ...words.flatMap((word) => (word === undefined ? [] : [idText(word)]))].join('-');
     const count = (counts.get(plain) ?? 0) + 1;
     counts.set(plain, count);
-    return componentPackage(count === 1 ? plain : `${plain}-${count}`, component, part);
+    return count === 1 ? plain : `${plain}-${count}`;
+  };
+  const installed = part.components.map((component) => {
+    const { type, name, arch } = component;
+    return componentPackage(unique(type, name, arch), component, part);
   });
+  const brought = (part.brought ?? []).map((each) => broughtPackage(unique('bill', each.name), each));
+  const packages = [...installed, ...brought];
   const relationships = packages.map(({ SPDXID }) => relationship(own, 'CONTAINS', SPDXID));
   return { packages, relationships };
 }

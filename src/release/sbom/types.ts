@@ -24,6 +24,15 @@ export interface Distribution {
 /** A bill that came with something, as parsed JSON of SPDX 2. */
 export type SpdxDocument = Record<string, unknown>;
 
+/** What a bill that came with an image names. */
+export interface Brought {
+  name: string;
+  version?: string;
+  /** Package URL. */
+  purl?: string;
+  license?: string;
+}
+
 /** An image or a system, with what is in it. */
 export interface BillPart {
   /** Reference of an image, or name of a system. */
@@ -38,6 +47,8 @@ export interface BillPart {
   prefix: string;
   distribution?: Distribution | undefined;
   components: readonly Component[];
+  /** What no package manager knows of. */
+  brought?: readonly Brought[] | undefined;
   /** In place of components. */
   document?: SpdxDocument | undefined;
 }

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readTar } from '../../disk/tar-reader.ts';
 import { OsmithError } from '../../errors.ts';
+import { broughtIn, COMPOSED_BILL } from '../../release/sbom/brought.ts';
 import { cyclonedxBill } from '../../release/sbom/cyclonedx.ts';
 import type { Installed } from '../../release/sbom/databases.ts';
 import { formatSources, sourcesOf } from '../../release/sbom/sources.ts';
 import { spdxBill } from '../../release/sbom/spdx.ts';
 import { installedIn, tells } from '../../release/sbom/systems.ts';
+import type { Brought } from '../../release/sbom/types.ts';
 import { FILE } from '../../run/layer/entry.ts';
 import { defineStep, type StepContext } from '../types.ts';
 
@@ -19,9 +21,13 @@ const params = z.strictObject({
 });
 type Params = z.infer<typeof params>;
 
-async function installed(context: StepContext<Params>): Promise<Installed> {
+interface Contents extends Installed {
+  brought: Brought[];
+}
+
+async function contentsOf(context: StepContext<Params>): Promise<Contents> {
   const files = new Map<string, Buffer>();
-  const tree = context.flatten(context.tree('root'), tells);
+  const tree = context.flatten(context.tree('root'), (path) => tells(path) || path === COMPOSED_BILL);
   for await (const { entry, body } of readTar(tree)) {
     if (entry.type !== FILE) continue;
     const parts: Buffer[] = [];
@@ -33,10 +39,12 @@ async function installed(context: StepContext<Params>): Promise<Installed> {
     throw new OsmithError('E_STEP', 'No package manager says what is in this system', {
       hint: 'Without such a list there is no bill of materials: take it out of image.formats',
     });
-  return found;
+  const bill = files.get(COMPOSED_BILL);
+  return { ...found, brought: bill === undefined ? [] : broughtIn(bill.toString('utf8'), found.components) };
 }
 
-function render({ format, name }: Params, { distribution, components }: Installed, created: number): string {
+function render({ format, name }: Params, contents: Contents, created: number): string {
+  const { distribution, components, brought } = contents;
   if (format === 'sources') return formatSources(sourcesOf(components));
   const version = distribution?.version ?? '';
   const system = {
@@ -46,6 +54,7 @@ function render({ format, name }: Params, { distribution, components }: Installe
     prefix: '',
     distribution,
     components,
+    brought,
   };
   const bill = { name, created, parts: [system] };
   return format === 'spdx' ? spdxBill(bill) : cyclonedxBill(bill);
@@ -56,8 +65,8 @@ export default defineStep<Params>({
   summary: ({ format }) => (format === 'sources' ? 'List the sources' : `List what is in it (${format})`),
   params,
   async run(context) {
-    const found = await installed(context);
+    const found = await contentsOf(context);
     await writeFile(join(context.work, 'list'), render(context.params, found, context.epoch));
-    return { files: { file: 'list' }, facts: { components: found.components.length } };
+    return { files: { file: 'list' }, facts: { components: found.components.length + found.brought.length } };
   },
 });
