@@ -1,5 +1,5 @@
 import { sign as cryptoSign } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -73,6 +73,17 @@ test('what nobody has touched is right, wherever it is looked at', async () => {
   await cp(out, flat, { recursive: true });
   await rm(join(flat, 'manifest.json'));
   expect(wrongs(await check(flat))).toEqual([]);
+});
+
+test('what machines said is no part of a build, and of a release neither', async () => {
+  const tested = join(dir, 'tested');
+  await cp(out, tested, { recursive: true });
+  for (const place of [tested, join(www, current)]) {
+    await mkdir(join(place, 'test'));
+    await writeFile(join(place, 'test/secure-boot.log'), 'Linux version');
+  }
+  expect(wrongs(await check(tested))).toEqual([]);
+  expect(wrongs(await check(www))).toEqual([`extra of ${current}/test: it is not in the manifest`]);
 });
 
 test('sha256sum and openssl say the same', async () => {

@@ -69,14 +69,23 @@ async function checkSmall(job: Job, file: string, data: Buffer): Promise<void> {
   await endSignature(job, file, signature);
 }
 
-/** Whatever nothing names did not come from whoever signed the rest. */
-async function checkExtra(job: Job, directory: string, { name, artifacts }: Manifest): Promise<void> {
+/** Where `osmith test` and `osmith vm` put beside a build what its machines said. */
+const REPORTS = 'test';
+
+/** Whatever nothing names did not come from whoever signed the rest. `beside`: what else may be there. */
+async function checkExtra(
+  job: Job,
+  directory: string,
+  { name, artifacts }: Manifest,
+  beside: readonly string[] = [],
+): Promise<void> {
   const names = (await job.reader.list(directory)) ?? [];
   const saved = `${name}.config.ini`;
   const known = new Set([
     ...artifacts.map((artifact) => artifact.name),
     ...[MANIFEST, signatureOf(MANIFEST), NOTES, LOG, IN_PROGRESS, tokenFile(name)],
     ...[saved, signatureOf(saved)],
+    ...beside,
   ]);
   const at = (file: string) => (directory === '.' ? file : `${directory}/${file}`);
   for (const file of names.filter((each) => !known.has(each)))
@@ -103,7 +112,7 @@ export async function verifyBuild(options: VerifyOptions): Promise<Check[]> {
       if (signed !== undefined) await checkManifest(job, MANIFEST, signed.claims.buildManifest ?? '');
     }
     await checkFiles(job, { text, manifest }, (name) => name);
-    await checkExtra(job, '.', manifest);
+    await checkExtra(job, '.', manifest, [REPORTS]);
     return undefined;
   });
 }
