@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { item, type Item } from '../../compose/items.ts';
 import { listingSink, type Listed } from '../../compose/listing.ts';
+import type { HeaderSink } from '../../compose/tar-sink.ts';
 import { Writer } from '../../compose/write.ts';
 import { blobPath } from '../../run/store.ts';
 import { defineStep } from '../types.ts';
@@ -16,6 +17,9 @@ const params = z.strictObject({
 
 /** An entry, and of bills the text. */
 export type ListedText = Listed & { text?: string };
+
+/** For what is read, but not listed. */
+const nothing: HeaderSink = { header: () => {}, data: () => {}, drain: () => undefined };
 
 export default defineStep<{ items: Item[]; bills: boolean }>({
   kind: 'compose-list',
@@ -30,10 +34,10 @@ export default defineStep<{ items: Item[]; bills: boolean }>({
       texts.set(path, pieces);
       return (piece: Buffer) => void pieces.push(Buffer.from(piece));
     };
-    let sink = listingSink();
-    const current = {
-      header: (header: Parameters<typeof sink.header>[0]) => sink.header(header),
-      data: (piece: Buffer) => sink.data(piece),
+    let sink: HeaderSink = nothing;
+    const current: HeaderSink = {
+      header: (header) => sink.header(header),
+      data: (piece) => sink.data(piece),
       drain: () => undefined,
     };
     const writer = new Writer(current, {
@@ -45,9 +49,10 @@ export default defineStep<{ items: Item[]; bills: boolean }>({
     for (const each of items) {
       context.signal.throwIfAborted();
       const isBill = each.kind === 'packages' || each.kind === 'sbom';
-      sink = listingSink(isBill ? keep : undefined);
+      const listing = bills && !isBill ? undefined : listingSink(isBill ? keep : undefined);
+      sink = listing ?? nothing;
       await writer.write(each);
-      if (!bills || isBill) listed.push(...sink.end());
+      if (listing !== undefined) listed.push(...listing.end());
     }
     for (const entry of listed) {
       const pieces = texts.get(entry.path);
