@@ -10,6 +10,7 @@ export const LONG_FILES = [
   'test/boot-podman.test.ts',
   'test/container-arch.test.ts',
   'test/distros-foreign.test.ts',
+  'test/edge-arm64.test.ts',
   'test/edge-machines.test.ts',
   'test/flatpak-faults.test.ts',
   // The same formats of the edge's disk are in test/edge.test.ts, each for itself in src/steps/convert.

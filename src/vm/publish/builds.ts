@@ -6,6 +6,7 @@ export const BUILDS = {
   newer: 'is later, and works',
   broken: 'is later, and its first program ends at once',
   unhealthy: 'is later, and one of its services ends at once',
+  'no-kernel': 'is later, and its kernel is none',
   unsigned: 'is later, and its kernel is not what was signed',
 } as const;
 export type BuildName = keyof typeof BUILDS;

@@ -20,6 +20,7 @@ cp usr/bin/busybox $service/rootfs/
 printf '{"ociVersion":"1.0.2","process":{"args":["/busybox","true"],"cwd":"/"},"root":{"path":"rootfs"},"linux":{"namespaces":[{"type":"mount"},{"type":"pid"}]}}\n' > $service/config.json
 printf '{"cgroups":[],"mounts":[],"mkdir":[],"interfaces":[],"bindNS":{},"namespace":""}\n' > $service/runtime.json
 echo 60 > etc/osmith/trial-seconds`,
+  'no-kernel': 'rm boot/kernel; echo osmith > boot/kernel',
   unsigned: 'printf osmith | dd of=boot/kernel bs=1 seek=$(($(stat -c %s boot/kernel) / 2)) conv=notrunc',
 };
 
