@@ -1,6 +1,7 @@
 /** What an image holds, and in what it differs from a clean build. Nothing is changed here. */
 import type { FileHandle } from 'node:fs/promises';
 import { readPartitions, type Partition } from '../diff/partitions.ts';
+import { fileSystemAt } from '../diff/sniff.ts';
 import type { Listing } from '../diff/types.ts';
 import type { DiskLayout } from '../disk/layout.ts';
 import type { Store } from '../run/store.ts';
@@ -70,6 +71,8 @@ export async function inspect(
   const { file } = files;
   const disk = files.disk.fd;
   const { root, config, added } = places;
+  const kind = await fileSystemAt(files.disk, root.start);
+  if (kind !== 'ext4') throw refuse(`The root file system in ${file} is ${kind ?? 'damaged'}, not ext4`);
   const before = new Ext4(disk, root.start);
   const { uuid, needsRecovery, size } = before.about;
   if (needsRecovery)

@@ -163,6 +163,9 @@ describeWith(['mke2fs', 'debugfs', 'e2fsck', 'sfdisk', 'sgdisk', 'qemu-img', 'fl
     spawnSync('debugfs', ['-w', '-R', 'rm /etc/changed', `${image}?offset=${PLACES.root}`]);
     await refused(/was written to/);
     copyFileSync(join(dir, 'kept'), image);
+    ok('dd', 'if=/dev/zero', `of=${image}`, 'bs=512', 'conv=notrunc', 'count=8', `seek=${PLACES.root / 512}`);
+    await refused(/The root file system in .* is damaged, not ext4/);
+    copyFileSync(join(dir, 'kept'), image);
     ok('sgdisk', '--change-name=2:OTHER', image);
     await refused(/Partition 2 of .* is not as builds make it/);
     expect(existsSync(join(dir, 'kept'))).toBe(true);
