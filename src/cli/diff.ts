@@ -7,6 +7,7 @@ import { listPath } from '../diff/read.ts';
 import { buildReport, htmlReport, textReport, treeReport, type Report } from '../diff/report.ts';
 import { pathMatcher } from '../disk/path-pattern.ts';
 import { OsmithError } from '../errors.ts';
+import { collect } from './arguments.ts';
 import { withReadContext } from './diff-tools.ts';
 import { globals, reporterFor } from './globals.ts';
 import { interruption } from './signals.ts';
@@ -33,7 +34,7 @@ export function register(program: Command): void {
     .argument('<b>', 'what to compare it with');
   addVariantOptions(command)
     .option('--html <file>', 'write a page that shows the differences')
-    .option('--ignore <patterns...>', 'leave out these paths, such as "var/log/**"', [])
+    .option('--ignore <pattern>', 'leave out these paths, such as "var/log/**" (repeatable)', collect, [])
     .option('--content', 'compare what files contain, not who owns them and may use them')
     .action(async (a: string, b: string, _branch: string | undefined, flags: Flags) =>
       run(command, a, b, flags),

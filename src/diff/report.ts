@@ -34,10 +34,15 @@ export function setTable(title: string, { added, removed, changed }: SetDifferen
 }
 
 export function buildReport({ equal, manifest, config }: BuildComparison): Report {
+  const artifacts = setTable('Artifacts', manifest.artifacts);
+  const other = setTable('Manifest', manifest.other);
+  // What `images` says of artifacts that differ, differs with them.
+  const told =
+    artifacts.rows.length > 0 ? other.rows.filter(({ name }) => !name.startsWith('images.')) : other.rows;
   const tables = [
     setTable('Packages', manifest.packages),
-    setTable('Artifacts', manifest.artifacts),
-    setTable('Manifest', manifest.other),
+    artifacts,
+    { ...other, rows: told },
     ...(config === undefined ? [] : [setTable('Configuration', config)]),
   ].filter(({ rows }) => rows.length > 0);
   return { verdict: equal ? 'The builds are the same' : 'The builds differ', equal, tables };
