@@ -52,7 +52,7 @@ export function registerPush(pattern: Command): void {
     .option('--source <name>', "which of the agent's sources it is for", 'ops')
     .option('--once', 'the machine runs it, but keeps to the pattern that it has')
     .option('--var <name=value>', 'a variable of the pattern and its scripts (repeatable)', collectVar, {})
-    .option('--audience <name...>', 'whom the token is for; default: what the pattern says')
+    .option('--audience <name>', 'whom the token is for; default: what the pattern says (repeatable)', append)
     .addOption(
       new Option(
         '--fingerprint <[host=]sha256>',
@@ -79,7 +79,7 @@ export function registerPush(pattern: Command): void {
   );
 }
 
-function append(value: string, previous: string[]): string[] {
+function append(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 
