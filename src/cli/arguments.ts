@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import { parseSize } from '../config/values.ts';
 
 /** For options that can be repeated. */
-export function collect(value: string, previous: string[]): string[] {
+export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 

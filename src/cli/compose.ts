@@ -4,7 +4,6 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Composition } from '../compose/composition.ts';
 import { metadata } from '../compose/metadata.ts';
-import { SBOM_PATH } from '../compose/prepare.ts';
 import { loadConfig } from '../config/index.ts';
 import { isSafeCmdline } from '../disk/boot-slots.ts';
 import { defaultStoreDir } from '../env.ts';
@@ -35,6 +34,7 @@ import { globals, reporterFor } from './globals.ts';
 import { addLinuxkitOptions } from './linuxkit-options.ts';
 import { addKnobs, type KnobOptions } from './knobs.ts';
 import { interruption } from './signals.ts';
+import { COMPOSED_BILL } from '../release/sbom/brought.ts';
 
 interface Options extends KnobOptions, ItemOptions {
   format: string[];
@@ -85,7 +85,7 @@ export function register(program: Command): void {
       '--sbom-output <path>',
       'where in the system it goes; CycloneDX if the name ends with .cdx.json, else SPDX',
       sbomPath,
-      SBOM_PATH,
+      COMPOSED_BILL,
     )
     .option('--dry-run', 'print the merged description and stop')
     .option('--product <name>', 'whose configuration says where packages of Debian come from', 'edge')

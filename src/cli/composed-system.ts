@@ -2,7 +2,6 @@
 import { isAbsolute, join } from 'node:path';
 import type { Composition } from '../compose/composition.ts';
 import type { Item } from '../compose/items.ts';
-import { SBOM_PATH } from '../compose/prepare.ts';
 import type { Config } from '../config/index.ts';
 import { isSafeCmdline } from '../disk/boot-slots.ts';
 import { now } from '../env.ts';
@@ -15,6 +14,7 @@ import { buildDate, computeVersion } from '../template/version.ts';
 import { buildItems, pinOf, readInputs } from './compose-items.ts';
 import { buildComposed, readWithPackages, type Composed } from './compose-packages.ts';
 import type { KnobOptions } from './knobs.ts';
+import { COMPOSED_BILL } from '../release/sbom/brought.ts';
 
 interface Read {
   composed: Composed;
@@ -99,7 +99,7 @@ export async function composedSystem(
   const bootComposition = withCmdline(boot.composed.composition, consoles);
   const installerComposition = installer && withCmdline(installer.composed.composition, consoles);
   const { store, recorded, emit } = run;
-  const common = { arch, layout: [], mirror: [], pull: refresh, sbomOutput: SBOM_PATH };
+  const common = { arch, layout: [], mirror: [], pull: refresh, sbomOutput: COMPOSED_BILL };
   const itemsOf = async (composition: Composition, { composed, pin }: Read, sbom: boolean) =>
     buildItems(
       composition,

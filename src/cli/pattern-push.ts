@@ -15,6 +15,7 @@ import {
   type Trust,
 } from '../pattern/push/index.ts';
 import { count, oneLine, type Style, styleFor } from '../report/style.ts';
+import { collect as append } from './arguments.ts';
 import { globals } from './globals.ts';
 import { addSignerOptions, readSigner, type SignerFlags } from './key-files.ts';
 import { collectVar, importRoot, readToken } from './pattern-file.ts';
@@ -77,10 +78,6 @@ export function registerPush(pattern: Command): void {
   addSignerOptions(command).action(async (hosts: string[], options: PushFlags) =>
     push(command, hosts, options),
   );
-}
-
-function append(value: string, previous: string[] = []): string[] {
-  return [...previous, value];
 }
 
 function appendPin(value: string, previous: Pin[]): Pin[] {

@@ -21,6 +21,7 @@ import { loadScenario, scenarioNames } from '../vm/scenario/load.ts';
 import { neededArtifacts, sizeOf, type MachineDefaults } from '../vm/scenario/machine.ts';
 import { runPool } from '../vm/scenario/pool.ts';
 import { hasMachine, type Scenario } from '../vm/scenario/types.ts';
+import { REPORTS } from '../plan/name.ts';
 import { globals, reporterFor, type GlobalOptions } from './globals.ts';
 import { interruption } from './signals.ts';
 import { reportAsJunit } from './test-junit.ts';
@@ -202,7 +203,7 @@ async function test(command: Command, options: TestOptions): Promise<void> {
   const { chosen, skipped } = await chooseScenarios(global, config, image, options.scenario ?? []);
   await requireHost();
   const reporter = reporterFor(global);
-  const dir = join(image.dir, 'test');
+  const dir = join(image.dir, REPORTS);
   await mkdir(dir, { recursive: true });
   let report: TestReport;
   try {

@@ -20,6 +20,7 @@ import { connectTerminal, LEAVE } from '../vm/terminal.ts';
 import { bootError, powerOff, waitUp } from '../vm/up.ts';
 import { startVm, type Vm, type VmSpec } from '../vm/vm.ts';
 import { sizeOption } from './arguments.ts';
+import { REPORTS } from '../plan/name.ts';
 import { globals, reporterFor } from './globals.ts';
 import { interruption } from './signals.ts';
 import { accelOption, machineDefaults } from './test.ts';
@@ -197,7 +198,7 @@ async function vm(command: Command, options: VmOptions): Promise<void> {
   try {
     const accel = await acceleration(tools, subject.arch, subject.probe, options.accel);
     const about = `${WORDS[spec.firmware]}, ${spec.memory} MiB, ${count(spec.cpus, 'processor')}, ${accel.text}`;
-    const dir = join(subject.dir, 'test', 'vm');
+    const dir = join(subject.dir, REPORTS, 'vm');
     await mkdir(dir, { recursive: true });
     const start = () => startVm(tools, { ...spec, ...accel }, join(dir, 'console.log'), interruption);
     process.stderr.write(`${subject.name}: ${about}\n`);

@@ -10,6 +10,7 @@ import { parseReference } from '../oci/reference.ts';
 import { pullLayout, type StoredLayout } from '../oci/pull-layout.ts';
 import { pullImages, type Puller, type WantedImage } from '../oci/pull.ts';
 import type { StoredImage } from '../oci/stored.ts';
+import { COMPOSED_BILL } from '../release/sbom/brought.ts';
 import { imagePurl } from '../release/sbom/purl.ts';
 import { addBlob, hasBlob, sha256File } from '../run/store.ts';
 import { imagesOf, type Composition } from './composition.ts';
@@ -129,7 +130,7 @@ export async function prepare(
 ): Promise<Item[]> {
   checkFiles(composition.files);
   const paths = await findSources(composition);
-  const bill = sbom ?? SBOM_PATH;
+  const bill = sbom ?? COMPOSED_BILL;
   const old = inputTar === undefined ? undefined : await openInputTar(inputTar, bill, puller);
   const images = await pullImages(
     puller,
@@ -155,6 +156,3 @@ export async function prepare(
   }
   return sbom === undefined ? items : [...items, sbomItem(sbom, items, images)];
 }
-
-/** Where linuxkit writes the bill. */
-export const SBOM_PATH = 'sbom.spdx.json';

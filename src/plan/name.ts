@@ -2,6 +2,9 @@
 import type { Config } from '../config/index.ts';
 import { OsmithError } from '../errors.ts';
 
+/** Beside a build: what `osmith test` and `osmith vm` have of its machines. */
+export const REPORTS = 'test';
+
 /** First part of the artifacts' file names. */
 function baseName(config: Config): string {
   const name = config.get('build', 'name');

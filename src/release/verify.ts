@@ -1,6 +1,7 @@
 /** Checks a build, or what is published, and says of each thing whether it is right. */
 import { toOsmithError } from '../errors.ts';
 import { readClaims, verifyJwt, type Claims } from '../pattern/index.ts';
+import { REPORTS } from '../plan/name.ts';
 import { MAX_TOKEN, parseManifest, type Manifest } from '../update/release.ts';
 import { MANIFEST, pathsOf, releaseDirectories, tokenFile } from './layout.ts';
 import { IN_PROGRESS, LOG, NOTES, signatureOf } from './layout.ts';
@@ -19,7 +20,7 @@ async function collect(options: VerifyOptions, work: (job: Job) => Promise<void>
   return checks;
 }
 
-/** Verifies a token. Its claims, if it has any, are returned in any case: what they say is checked as well. */
+/** Checks a token's signature, where there are keys for it. The claims are returned also if it is wrong: they are checked, too. */
 async function checkToken(
   { reader, verify, keyring, add }: Job,
   file: string,
@@ -68,9 +69,6 @@ async function checkSmall(job: Job, file: string, data: Buffer): Promise<void> {
   await signature?.write(data);
   await endSignature(job, file, signature);
 }
-
-/** Where `osmith test` and `osmith vm` put beside a build what its machines said. */
-const REPORTS = 'test';
 
 /** Whatever nothing names did not come from whoever signed the rest. `beside`: what else may be there. */
 async function checkExtra(

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { compareBytes } from './sources.ts';
 import type { Brought, Component } from './types.ts';
 
-/** Where a composition has its bill. */
+/** Where a composition has its bill: where linuxkit writes it. */
 export const COMPOSED_BILL = 'sbom.spdx.json';
 
 const schema = z.looseObject({
